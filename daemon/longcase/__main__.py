@@ -1,0 +1,1 @@
+"""The command `longcase`, also as `python -m longcase`."""

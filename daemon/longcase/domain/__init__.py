@@ -1,0 +1,1 @@
+"""What is true without a clock, a disk or a process. Time is an argument."""

@@ -1,0 +1,185 @@
+"""One execution of a graph, as a state machine that says what moved."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from longcase.domain.errors import TransitionError
+from longcase.domain.graph import Graph
+from longcase.domain.outcome import FAILURES, Outcome, RunState, TaskState
+from longcase.domain.policy import RetryPolicy
+
+TRANSITIONS: Final[Mapping[TaskState, frozenset[TaskState]]] = {
+    TaskState.WAITING: frozenset({TaskState.READY, TaskState.BLOCKED, TaskState.CANCELLED}),
+    TaskState.READY: frozenset({TaskState.RUNNING, TaskState.CANCELLED}),
+    TaskState.RUNNING: frozenset(
+        {
+            TaskState.SUCCEEDED,
+            TaskState.FAILED,
+            TaskState.TIMED_OUT,
+            TaskState.KILLED,
+            TaskState.CANCELLED,
+            TaskState.WAITING,  # for its next attempt
+        }
+    ),
+    TaskState.SUCCEEDED: frozenset(),
+    TaskState.FAILED: frozenset(),
+    TaskState.TIMED_OUT: frozenset(),
+    TaskState.KILLED: frozenset(),
+    TaskState.CANCELLED: frozenset(),
+    TaskState.BLOCKED: frozenset(),
+}
+"""Every move that there is. A state without moves is final."""
+
+
+class Move(Struct, frozen=True):
+    """A task went from one state to another. `because` names the task that caused it, where another did."""
+
+    task: str
+    before: TaskState
+    after: TaskState
+    because: str = ""
+
+
+class RunHeader(Struct, frozen=True, kw_only=True):
+    """What is known of a run when it is born.
+
+    `instant`: None for a run by hand; `asked`: when it was asked for, by the schedule or by someone.
+    """
+
+    run: str
+    pipeline: str
+    asked: datetime
+    instant: datetime | None = None
+    trigger: str = "schedule"
+    params: Mapping[str, str] = {}
+
+
+_NO_RETRY = RetryPolicy()
+
+
+class Run:
+    """The states of a graph's tasks during one run. Only its own methods change it; each returns what moved.
+
+    All methods together cost O(V + E) over a whole run.
+    """
+
+    def __init__(self, graph: Graph, retry: Mapping[str, RetryPolicy] | None = None) -> None:
+        self.graph = graph
+        self.state = RunState.QUEUED
+        self._retry = retry or {}
+        self._states = dict.fromkeys(graph.order, TaskState.WAITING)
+        self._waits_for = {name: len(graph.dependencies(name)) for name in graph.order}
+        self._attempts = dict.fromkeys(graph.order, 0)
+        self._stopped_by: dict[str, str] = {}
+        self._open = len(graph)
+        self._running = 0
+        self._stopping = False
+
+    @property
+    def states(self) -> Mapping[str, TaskState]:
+        """The state of every task, in topological order."""
+        return self._states
+
+    @property
+    def running(self) -> int:
+        """How many tasks are running."""
+        return self._running
+
+    @property
+    def finished(self) -> bool:
+        return self._open == 0 or (self._stopping and self._running == 0)
+
+    def attempt(self, task: str) -> int:
+        """The number of the task's latest attempt, from 1; 0 before the first."""
+        return self._attempts[task]
+
+    def blocked_by(self, task: str) -> str | None:
+        """The task whose failure blocked this one first, or None."""
+        return self._stopped_by.get(task) if self._states[task] is TaskState.BLOCKED else None
+
+    def start(self) -> tuple[Move, ...]:
+        """Begin: every task that waits for nothing becomes ready."""
+        self.state = RunState.RUNNING
+        moves = [self._move(name, TaskState.READY) for name in self.graph.order if self._waits_for[name] == 0]
+        self._settle()
+        return tuple(moves)
+
+    def begin(self, task: str) -> Move:
+        """A ready task begins its next attempt."""
+        move = self._move(task, TaskState.RUNNING)
+        self._attempts[task] += 1
+        return move
+
+    def record(self, task: str, outcome: Outcome) -> tuple[Move, ...]:
+        """The running attempt of `task` ended. O(out-degree), and as much for each task that it blocks."""
+        failed = outcome.state in FAILURES
+        if failed and self.may_retry(task):
+            moves = [self._move(task, TaskState.WAITING)]
+        else:
+            moves = [self._move(task, outcome.state)]
+            if failed:
+                moves += self._spread(task, TaskState.BLOCKED)
+            elif outcome.state is TaskState.SUCCEEDED:
+                moves += self._release(task)
+            elif not self._stopping:
+                moves += self._spread(task, TaskState.CANCELLED)
+        self._settle()
+        return tuple(moves)
+
+    def may_retry(self, task: str) -> bool:
+        """Whether a failure of the task's present attempt is followed by another attempt."""
+        return self._attempts[task] < self._retry.get(task, _NO_RETRY).attempts
+
+    def retry(self, task: str) -> Move:
+        """The delay before the next attempt is over: the task is ready again."""
+        return self._move(task, TaskState.READY)
+
+    def stop(self) -> None:
+        """Begin nothing more: the run is interrupted when its running tasks have ended."""
+        self._stopping = True
+        self._settle()
+
+    def _release(self, task: str) -> list[Move]:
+        moves = []
+        for dependant in self.graph.dependants(task):
+            self._waits_for[dependant] -= 1
+            if self._waits_for[dependant] == 0 and self._states[dependant] is TaskState.WAITING:
+                moves.append(self._move(dependant, TaskState.READY, because=task))
+        return moves
+
+    def _spread(self, task: str, after: TaskState) -> list[Move]:
+        """To everything that waits for `task` at any depth, unless another end reached it before."""
+        moves = []
+        stack = [task]
+        while stack:
+            for dependant in self.graph.dependants(stack.pop()):
+                if self._states[dependant] is TaskState.WAITING:
+                    self._stopped_by[dependant] = task
+                    moves.append(self._move(dependant, after, because=task))
+                    stack.append(dependant)
+        return moves
+
+    def _move(self, task: str, after: TaskState, because: str = "") -> Move:
+        before = self._states[task]
+        if after not in TRANSITIONS[before]:
+            raise TransitionError(f"task {task} can't go from {before.value} to {after.value}")
+        self._states[task] = after
+        self._running += (after is TaskState.RUNNING) - (before is TaskState.RUNNING)
+        if not TRANSITIONS[after]:
+            self._open -= 1
+        return Move(task, before, after, because)
+
+    def _settle(self) -> None:
+        if self._open == 0:
+            every = self._states.values()
+            if any(state in FAILURES for state in every):
+                self.state = RunState.FAILED
+            elif any(state is TaskState.CANCELLED for state in every):
+                self.state = RunState.CANCELLED
+            else:
+                self.state = RunState.SUCCEEDED
+        elif self._stopping and self._running == 0:
+            self.state = RunState.INTERRUPTED

@@ -1,0 +1,1 @@
+"""One technology a module; edges do not know each other."""
