@@ -7,6 +7,10 @@ class LongcaseError(Exception):
     """Base of every error that Longcase raises on purpose."""
 
 
+class InvalidError(LongcaseError):
+    """A value that can't be."""
+
+
 class DuplicateTaskError(LongcaseError):
     """Two tasks of one graph bear the same name."""
 

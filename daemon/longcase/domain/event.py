@@ -1,16 +1,32 @@
 """What happens, as values: the log, the demo and later the API tell of nothing else."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from enum import IntEnum
 
 from msgspec import Struct
 
-from longcase.domain.outcome import Outcome, RunState
+from longcase.domain.outcome import FAILURES, Outcome, RunState, TaskState
 
 
 class Event(Struct, frozen=True, kw_only=True):
     """Something that happened; `when` is in UTC."""
 
     when: datetime
+
+
+class DaemonReady(Event, frozen=True, kw_only=True):
+    """The timetable is armed. `next`: the next instant of all, and its pipeline."""
+
+    pipelines: int
+    jobs_dir: str
+    next: tuple[datetime, str] | None
+
+
+class DaemonStopping(Event, frozen=True, kw_only=True):
+    """The daemon begins nothing more, and waits so long for what runs."""
+
+    patience: timedelta
 
 
 class PipelineAccepted(Event, frozen=True, kw_only=True):
@@ -138,3 +154,44 @@ class Trouble(Event, frozen=True, kw_only=True):
 
     place: str
     reason: str
+
+
+Tell = Callable[[Event], None]
+"""Who hears of what happens."""
+
+
+class Severity(IntEnum):
+    """How much an event wants attention; the numbers are those of `logging`."""
+
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+_SEVERITIES: dict[type[Event], Severity] = {
+    InstantSkipped: Severity.WARNING,
+    InstantsMissed: Severity.WARNING,
+    TaskBlocked: Severity.WARNING,
+    MailFailed: Severity.WARNING,
+    MailNotWanted: Severity.WARNING,
+    JobFileRefused: Severity.ERROR,
+    Trouble: Severity.ERROR,
+}
+_ENDS: dict[TaskState | RunState, Severity] = {
+    **dict.fromkeys(FAILURES, Severity.ERROR),
+    TaskState.CANCELLED: Severity.WARNING,
+    RunState.FAILED: Severity.ERROR,
+    RunState.CANCELLED: Severity.WARNING,
+    RunState.INTERRUPTED: Severity.WARNING,
+}
+
+
+def severity(event: Event) -> Severity:
+    """How much an event wants attention: an end by its state, all else by its kind."""
+    match event:
+        case TaskEnded():
+            return _ENDS.get(event.outcome.state, Severity.INFO)
+        case RunEnded():
+            return _ENDS.get(event.state, Severity.INFO)
+        case _:
+            return _SEVERITIES.get(type(event), Severity.INFO)

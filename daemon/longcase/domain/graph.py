@@ -10,13 +10,11 @@ from longcase.domain.errors import CycleError, DuplicateTaskError, UnknownDepend
 class Graph:
     """An immutable directed acyclic graph over task names.
 
-    `order` lists every name after all that it depends on (Kahn's algorithm, declaration order among equals).
+    Its order is that of Kahn's algorithm, with declaration order among equals.
     Building it and walking it are O(V + E), without recursion.
     """
 
-    __slots__ = ("_dependants", "_dependencies", "order")
-
-    order: tuple[str, ...]
+    __slots__ = ("_dependants", "_dependencies", "_order")
 
     def __init__(self, nodes: Iterable[tuple[str, Sequence[str]]]) -> None:
         """`nodes`: (name, names it depends on) in declaration order.
@@ -25,15 +23,20 @@ class Graph:
         """
         self._dependencies = _collect(nodes)
         self._dependants = _invert(self._dependencies)
-        self.order = _kahn(self._dependencies, self._dependants)
+        self._order = _kahn(self._dependencies, self._dependants)
 
     @classmethod
     def of(cls, edges: Mapping[str, Sequence[str]]) -> Self:
         """From a mapping of name to the names it depends on."""
         return cls(edges.items())
 
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Every name after all that it depends on."""
+        return self._order
+
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self._order)
 
     def __contains__(self, name: object) -> bool:
         return name in self._dependencies

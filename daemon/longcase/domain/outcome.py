@@ -85,7 +85,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.state not in ENDS:
             raise ValueError(
-                f"an attempt can't end as {self.state.value!r}; it ends as one of {sorted(ENDS)}"
+                f"an attempt can't end as {self.state.value!r}; it ends as one of {', '.join(sorted(ENDS))}"
             )
 
     @property

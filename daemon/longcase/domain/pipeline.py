@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from longcase.domain.errors import LongcaseError
+from longcase.domain.errors import InvalidError
 from longcase.domain.graph import Graph
 from longcase.domain.policy import CatchUp, MailPolicy, Overlap, RetryPolicy, Rotation
 from longcase.domain.schedule import Schedule
@@ -38,6 +38,12 @@ class Dependency(Struct, frozen=True):
     passing: Passing = Passing.ORDER
     name: str = ""
 
+    def __post_init__(self) -> None:
+        if (self.passing is Passing.KWARG) != bool(self.name):
+            raise InvalidError(
+                f"a result that is passed as {self.passing.value} bears the name {self.name!r}"
+            )
+
 
 class Call(Struct, frozen=True, tag="call"):
     """A Python callable, `module:qualified.name`, with its own arguments."""
@@ -45,6 +51,10 @@ class Call(Struct, frozen=True, tag="call"):
     target: str
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        if not all(self.target.partition(":")):
+            raise InvalidError(f"a callable is module:qualified.name, not {self.target!r}")
 
 
 class Command(Struct, frozen=True, tag="command"):
@@ -66,7 +76,15 @@ class Task(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
-            raise LongcaseError(f"task name {self.name!r} is not allowed: {NAME_RULE}")
+            raise InvalidError(f"task name {self.name!r} is not allowed: {NAME_RULE}")
+        if self.timeout is not None and self.timeout <= timedelta():
+            raise InvalidError(f"task {self.name}: a timeout is more than 0, not {self.timeout}")
+        if self.kill_grace < timedelta():
+            raise InvalidError(f"task {self.name}: kill_grace is at least 0, not {self.kill_grace}")
+        if isinstance(self.action, Command) and any(
+            edge.passing is not Passing.ORDER for edge in self.depends_on
+        ):
+            raise InvalidError(f"task {self.name} is a command: no result can be passed to it as an argument")
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -95,7 +113,7 @@ class Pipeline(Struct, frozen=True, kw_only=True, dict=True):
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
-            raise LongcaseError(f"pipeline name {self.name!r} is not allowed: {NAME_RULE}")
+            raise InvalidError(f"pipeline name {self.name!r} is not allowed: {NAME_RULE}")
         _ = self.graph  # a pipeline whose graph can't be built can't be built
 
     @cached_property

@@ -5,6 +5,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from longcase.domain.errors import InvalidError
+
+SMALLEST_LOG = 4096
+"""Bytes that a log file may have at least: a header, a footer and a few lines."""
+
 
 class Overlap(StrEnum):
     """What becomes of an instant while a run of its pipeline is still on."""
@@ -33,6 +38,10 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     retries: int = 0
     delay: timedelta = timedelta(seconds=10)
 
+    def __post_init__(self) -> None:
+        if self.retries < 0 or self.delay < timedelta():
+            raise InvalidError(f"retries and their delay are at least 0, not {self.retries} and {self.delay}")
+
     @property
     def attempts(self) -> int:
         """How many attempts there are at most."""
@@ -45,6 +54,11 @@ class Rotation(Struct, frozen=True, kw_only=True):
     max_bytes: int = 10 * 1024 * 1024
     backups: int = 5
     compress: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < SMALLEST_LOG or self.backups < 0:
+            least = f"at least {SMALLEST_LOG} bytes and 0 backups"
+            raise InvalidError(f"a log has {least}, not {self.max_bytes} and {self.backups}")
 
 
 class MailPolicy(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,10 @@
 """One execution of a graph, as a state machine that says what moved."""
 
+import re
+from collections import deque
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
@@ -13,7 +16,7 @@ from longcase.domain.policy import RetryPolicy
 
 TRANSITIONS: Final[Mapping[TaskState, frozenset[TaskState]]] = {
     TaskState.WAITING: frozenset({TaskState.READY, TaskState.BLOCKED, TaskState.CANCELLED}),
-    TaskState.READY: frozenset({TaskState.RUNNING, TaskState.CANCELLED}),
+    TaskState.READY: frozenset({TaskState.RUNNING}),
     TaskState.RUNNING: frozenset(
         {
             TaskState.SUCCEEDED,
@@ -57,6 +60,25 @@ class RunHeader(Struct, frozen=True, kw_only=True):
     params: Mapping[str, str] = {}
 
 
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}@\d{8}T\d{6}Z(-[a-z0-9]+)?", re.ASCII)
+
+
+def run_id(pipeline: str, when: datetime, suffix: str = "") -> str:
+    """The id of a run: pipeline and instant in UTC; by hand: the time it was asked for, and a suffix."""
+    stamp = when.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{pipeline}@{stamp}" + (f"-{suffix}" if suffix else "")
+
+
+def is_run_id(text: str) -> bool:
+    """Whether `text` may be the id of a run: ids become paths."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
+def pipeline_of(run: str) -> str:
+    """The pipeline that a run id names."""
+    return run.rpartition("@")[0]
+
+
 _NO_RETRY = RetryPolicy()
 
 
@@ -73,15 +95,16 @@ class Run:
         self._states = dict.fromkeys(graph.order, TaskState.WAITING)
         self._waits_for = {name: len(graph.dependencies(name)) for name in graph.order}
         self._attempts = dict.fromkeys(graph.order, 0)
-        self._stopped_by: dict[str, str] = {}
+        self._blocked_by: dict[str, str] = {}
         self._open = len(graph)
         self._running = 0
         self._stopping = False
+        self._cut_short = False
 
     @property
     def states(self) -> Mapping[str, TaskState]:
-        """The state of every task, in topological order."""
-        return self._states
+        """The state of every task, in topological order: a view that changes with the run."""
+        return MappingProxyType(self._states)
 
     @property
     def running(self) -> int:
@@ -98,10 +121,12 @@ class Run:
 
     def blocked_by(self, task: str) -> str | None:
         """The task whose failure blocked this one first, or None."""
-        return self._stopped_by.get(task) if self._states[task] is TaskState.BLOCKED else None
+        return self._blocked_by.get(task)
 
     def start(self) -> tuple[Move, ...]:
         """Begin: every task that waits for nothing becomes ready."""
+        if self.state is not RunState.QUEUED:
+            raise TransitionError(f"a run that is {self.state.value} can't start")
         self.state = RunState.RUNNING
         moves = [self._move(name, TaskState.READY) for name in self.graph.order if self._waits_for[name] == 0]
         self._settle()
@@ -109,12 +134,18 @@ class Run:
 
     def begin(self, task: str) -> Move:
         """A ready task begins its next attempt."""
+        if self._stopping:
+            raise TransitionError(f"task {task} can't begin: its run is being stopped")
         move = self._move(task, TaskState.RUNNING)
         self._attempts[task] += 1
         return move
 
     def record(self, task: str, outcome: Outcome) -> tuple[Move, ...]:
         """The running attempt of `task` ended. O(out-degree), and as much for each task that it blocks."""
+        if self._states[task] is not TaskState.RUNNING:
+            raise TransitionError(
+                f"task {task} is {self._states[task].value}: it has no attempt that could end"
+            )
         failed = outcome.state in FAILURES
         if failed and self.may_retry(task):
             moves = [self._move(task, TaskState.WAITING)]
@@ -124,7 +155,9 @@ class Run:
                 moves += self._spread(task, TaskState.BLOCKED)
             elif outcome.state is TaskState.SUCCEEDED:
                 moves += self._release(task)
-            elif not self._stopping:
+            elif self._stopping:
+                self._cut_short = True
+            else:
                 moves += self._spread(task, TaskState.CANCELLED)
         self._settle()
         return tuple(moves)
@@ -135,10 +168,16 @@ class Run:
 
     def retry(self, task: str) -> Move:
         """The delay before the next attempt is over: the task is ready again."""
+        if self._attempts[task] == 0:
+            raise TransitionError(f"task {task} can't be retried: it has had no attempt")
         return self._move(task, TaskState.READY)
 
     def stop(self) -> None:
-        """Begin nothing more: the run is interrupted when its running tasks have ended."""
+        """Begin nothing more: the run is interrupted when its running tasks have ended.
+
+        A task that is cancelled from now on was cut short by the stop, so its run is interrupted, even if it
+        was the last one.
+        """
         self._stopping = True
         self._settle()
 
@@ -151,15 +190,16 @@ class Run:
         return moves
 
     def _spread(self, task: str, after: TaskState) -> list[Move]:
-        """To everything that waits for `task` at any depth, unless another end reached it before."""
+        """To everything that waits for `task` at any depth, nearest first, unless another end was before."""
         moves = []
-        stack = [task]
-        while stack:
-            for dependant in self.graph.dependants(stack.pop()):
+        queue = deque((task,))
+        while queue:
+            for dependant in self.graph.dependants(queue.popleft()):
                 if self._states[dependant] is TaskState.WAITING:
-                    self._stopped_by[dependant] = task
                     moves.append(self._move(dependant, after, because=task))
-                    stack.append(dependant)
+                    queue.append(dependant)
+                    if after is TaskState.BLOCKED:
+                        self._blocked_by[dependant] = task
         return moves
 
     def _move(self, task: str, after: TaskState, because: str = "") -> Move:
@@ -173,7 +213,7 @@ class Run:
         return Move(task, before, after, because)
 
     def _settle(self) -> None:
-        if self._open == 0:
+        if self._open == 0 and not self._cut_short:
             every = self._states.values()
             if any(state in FAILURES for state in every):
                 self.state = RunState.FAILED

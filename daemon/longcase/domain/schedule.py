@@ -5,6 +5,7 @@ decided here, since cronsim leaves six fields to the zone and loses times where 
 """
 
 import heapq
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -25,6 +26,7 @@ NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+_ONE_WITH_STEP = re.compile(r"(?<![\w#-])(\w+)-\1/0*[1-9]\d*\b", re.ASCII | re.IGNORECASE)
 _PROBE = timedelta(days=1)  # no zone has two changes of its offset within a day
 _SECOND = timedelta(seconds=1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)  # a wall-clock time
@@ -38,7 +40,7 @@ class Cron(Struct, frozen=True, dict=True):
     def __post_init__(self) -> None:
         try:
             next(CronSim(self.fields, _EPOCH))
-        except CronSimError as error:
+        except (CronSimError, ValueError) as error:  # a number of over 4,300 digits is a ValueError
             raise ScheduleError(
                 f"{self.text!r} is no cron expression: {_explain(self.fields, error)}"
             ) from None
@@ -47,8 +49,8 @@ class Cron(Struct, frozen=True, dict=True):
 
     @cached_property
     def fields(self) -> str:
-        """The expression with a nickname spelled out."""
-        text = " ".join(self.text.split())
+        """The expression as cronsim is to read it, a nickname spelled out."""
+        text = _ONE_WITH_STEP.sub(r"\1", " ".join(self.text.split()))  # cronsim takes 5-5/2 for 5-59/2
         if not text.startswith("@"):
             return text
         try:
@@ -151,11 +153,11 @@ _FIELDS = {
     "hour": "0-23",
     "day-of-month": "1-31, L or LW",
     "month": "1-12 or JAN-DEC",
-    "day-of-week": "0-7 or SUN-SAT (0 and 7 are Sunday), 5L or 5#2",
+    "day-of-week": "0-7 or SUN-SAT (0 and 7 are Sunday; FRI-SUN is 5-7), 5L or 5#2",
 }
 
 
-def _explain(fields: str, error: CronSimError) -> str:
+def _explain(fields: str, error: Exception) -> str:
     """Which field is wrong, what it says, and what would be right."""
     parts = fields.split()
     if len(parts) not in (5, 6):
