@@ -1,0 +1,86 @@
+"""Files that are whole or absent, and lines that are."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_BLOCK = 64 * 1024
+
+
+def lines_backwards(path: Path) -> Iterator[bytes]:
+    """The lines of a file, last first, read from its end in blocks; nothing where there is no file."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        position = file.seek(0, os.SEEK_END)
+        rest = b""
+        while position:
+            size = min(_BLOCK, position)
+            position -= size
+            file.seek(position)
+            rest, *lines = (file.read(size) + rest).split(b"\n")
+            yield from (line for line in reversed(lines) if line)
+        if rest:
+            yield rest
+
+
+def make_folder(folder: Path, mode: int = 0o750) -> None:
+    """Make a folder, and those above it, durably; one that is there is left as it is. Raises OSError."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent, mode)
+    folder.mkdir(mode, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def write_all(descriptor: int, text: bytes) -> None:
+    """Write, however many calls it takes. Raises OSError."""
+    view = memoryview(text)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line and sync it. Raises OSError: a line that doesn't fit leaves no part behind."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    try:
+        end = os.fstat(descriptor).st_size
+        if not end:
+            sync_folder(path.parent)  # before there is a line: a line that is there is never tried again
+        torn = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
+        try:
+            write_all(descriptor, (b"\n" if torn else b"") + line + b"\n")
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, end)  # it will be tried again, and must not stand there twice
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, text: bytes, mode: int = 0o640) -> None:
+    """Write a file durably so that, whatever happens, it is the old one or the new one. Raises OSError."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        try:
+            write_all(descriptor, text)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
