@@ -1,0 +1,1 @@
+"""Decides: what becomes of each instant, what runs next, what to record and whom to tell."""
