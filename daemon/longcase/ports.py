@@ -28,8 +28,11 @@ class Pool(Protocol):
     def start(self, attempt: Attempt) -> None:
         """Begin an attempt. Never raises for what the attempt does: that is its outcome."""
 
-    def cancel(self, attempt: Attempt) -> None:
-        """End an attempt's whole process tree; its outcome is `cancelled`, unless it ended before."""
+    def cancel(self, attempt: Attempt, late: str = "") -> None:
+        """End an attempt's whole process tree; its outcome is `cancelled`, unless it ended before.
+
+        `late`: why its time is over, if it is: then it has `timed_out`.
+        """
 
     def log_path(self, pipeline: str, task: str) -> str:
         """Where the log of a task lies."""

@@ -44,6 +44,7 @@ class InMemoryPool:
         self._open: dict[tuple[str, str, int], Attempt] = {}
         self.started: list[Attempt] = []
         self.cancelled: list[Attempt] = []
+        self.late: dict[tuple[str, str, int], str] = {}
 
     @property
     def running(self) -> tuple[Attempt, ...]:
@@ -53,10 +54,11 @@ class InMemoryPool:
         self._open[attempt.key] = attempt
         self.started.append(attempt)
 
-    def cancel(self, attempt: Attempt) -> None:
+    def cancel(self, attempt: Attempt, late: str = "") -> None:
         """Note the wish; the test ends the attempt as `cancelled`, or as what it was about to end as."""
         if attempt.key in self._open:
             self.cancelled.append(attempt)
+            self.late[attempt.key] = late
 
     def finish(self, attempt: Attempt, outcome: Outcome) -> None:
         """End an attempt. Raises KeyError for one that doesn't run."""

@@ -119,6 +119,7 @@ def test_a_call_moves_the_task_as_the_table_says_or_is_refused_and_changes_nothi
 def test_every_move_of_the_table_happens_and_no_other():
     happened = {(situation().states["task"], after) for (situation, _), after in LEGAL.items()}
     caused = {(WAITING, READY), (WAITING, BLOCKED), (WAITING, CANCELLED)}  # by the end of a task above
+    caused |= {(READY, CANCELLED)}  # by the end of the run's time
     assert happened | caused == {(before, after) for before in TRANSITIONS for after in TRANSITIONS[before]}
 
 
@@ -405,6 +406,72 @@ def test_one_failure_blocks_a_hundred_thousand_tasks_without_recursion(shape):
     first = next(iter(edges))
     assert len(finish(run, failing={first})) == 3 + len(edges) - 1
     assert run.blocked_by(next(reversed(edges))) == first
+
+
+# --- the end of its time ---
+
+
+def test_at_the_end_of_its_time_what_waits_for_nothing_that_runs_is_cancelled():
+    run = started(DIAMOND)
+    end(run, "load")
+    run.begin("left")
+    assert set(run.expire()) == {Move("right", READY, CANCELLED), Move("side", READY, CANCELLED)}
+    assert (run.states["join"], run.states["publish"]) == (WAITING, WAITING)
+    assert run.expired
+    assert not run.finished
+
+
+def test_what_ran_at_the_end_of_its_time_blocks_what_waits_for_it_and_is_not_retried():
+    run = started(DIAMOND, left=3)
+    end(run, "load")
+    run.begin("left")
+    run.expire()
+    assert run.record("left", ended(TIMED_OUT)) == (
+        Move("left", RUNNING, TIMED_OUT),
+        Move("join", WAITING, BLOCKED, "left"),
+        Move("publish", WAITING, BLOCKED, "left"),
+    )
+    assert run.state is RunState.FAILED
+
+
+def test_a_task_that_succeeds_after_the_end_of_its_runs_time_releases_nothing():
+    run = started(DIAMOND)
+    end(run, "load")
+    run.begin("left")
+    run.begin("right")
+    run.expire()
+    assert run.record("left", ended(SUCCEEDED)) == (Move("left", RUNNING, SUCCEEDED),)
+    assert run.record("right", ended(SUCCEEDED)) == (
+        Move("right", RUNNING, SUCCEEDED),
+        Move("join", WAITING, CANCELLED),
+        Move("publish", WAITING, CANCELLED),
+    )
+    assert run.state is RunState.FAILED
+
+
+def test_what_waits_for_one_that_succeeded_and_one_that_timed_out_is_blocked_by_the_latter():
+    run = started(DIAMOND)
+    end(run, "load")
+    run.begin("left")
+    run.begin("right")
+    run.expire()
+    run.record("left", ended(SUCCEEDED))
+    run.record("right", ended(TIMED_OUT))
+    assert (run.states["join"], run.blocked_by("join")) == (BLOCKED, "right")
+
+
+def test_a_run_whose_time_ends_between_two_attempts_fails_at_once():
+    run = waits_for_its_next_attempt()
+    assert run.expire() == (Move("task", WAITING, CANCELLED),)
+    assert run.state is RunState.FAILED
+
+
+def test_a_run_that_succeeded_to_the_last_task_is_no_failure_whatever_the_time():
+    run = started({"a": []})
+    run.begin("a")
+    run.expire()
+    run.record("a", ended(SUCCEEDED))
+    assert run.state is RunState.SUCCEEDED
 
 
 # --- ids ---

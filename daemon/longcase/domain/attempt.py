@@ -14,6 +14,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
     `number` counts from 1. `scheduled_for` is the instant, or for a run by hand the time it was asked for, in
     the pipeline's zone. `results` holds, by task name, the result of every dependency that passes one.
+    `json_result`: whether the result is wanted as JSON, too.
     """
 
     run: str
@@ -24,6 +25,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     scheduled_for: datetime
     params: Mapping[str, str] = {}
     results: Mapping[str, ResultRef | None] = {}
+    json_result: bool = False
 
     @property
     def key(self) -> tuple[str, str, int]:

@@ -41,13 +41,18 @@ ENDS = FAILURES | {TaskState.SUCCEEDED, TaskState.CANCELLED}
 
 
 class ResultRef(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a task's result lies: only this travels, never the result. Sizes in bytes."""
+    """Where a task's result lies: only this travels, never the result. Sizes in bytes.
+
+    `format`: pickle, json or text. `json`: the path of a file that holds the result as JSON, "" where
+    no other task wants that.
+    """
 
     path: str
     size: int
     offset: int = 0
     format: str = "pickle"
     repr: str = ""
+    json: str = ""
 
 
 class Usage(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from math import isfinite
 
 from msgspec import Struct
 
@@ -33,19 +34,42 @@ class MailOn(StrEnum):
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """How often and how late a failed attempt is tried again."""
+    """How often and how late a failed attempt is tried again.
+
+    The n-th retry waits `delay` × `backoff` to the power of n - 1, at most `max_delay` (or `delay`, if that
+    is longer). Of that, up to the share `jitter` (0 to 1) is added or taken off at random, so that tasks that
+    failed together don't come back together.
+    """
 
     retries: int = 0
     delay: timedelta = timedelta(seconds=10)
+    backoff: float = 1.0
+    max_delay: timedelta = timedelta(hours=1)
+    jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.retries < 0 or self.delay < timedelta():
-            raise InvalidError(f"retries and their delay are at least 0, not {self.retries} and {self.delay}")
+        if self.retries < 0 or self.delay < timedelta() or self.max_delay < timedelta():
+            values = f"{self.retries}, {self.delay} and {self.max_delay}"
+            raise InvalidError(f"retries and their delays are at least 0, not {values}")
+        if not (self.backoff >= 1 and isfinite(self.backoff)):
+            raise InvalidError(f"a retry's backoff is a number from 1 on, not {self.backoff}")
+        if not 0 <= self.jitter <= 1:
+            raise InvalidError(f"a retry's jitter is a share from 0 to 1, not {self.jitter}")
 
     @property
     def attempts(self) -> int:
         """How many attempts there are at most."""
         return self.retries + 1
+
+    def wait(self, failed: int, chance: float) -> timedelta:
+        """How long to wait after so many failed attempts (at least 1). `chance`: evenly from 0 to 1."""
+        first, longest = self.delay.total_seconds(), max(self.delay, self.max_delay).total_seconds()
+        try:
+            middle = min(first * self.backoff ** (failed - 1), longest)
+        except OverflowError:
+            middle = longest if first else 0.0
+        least, most = middle * (1 - self.jitter), min(middle * (1 + self.jitter), longest)
+        return timedelta(seconds=least + chance * (most - least))
 
 
 class Rotation(Struct, frozen=True, kw_only=True):

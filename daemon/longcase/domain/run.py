@@ -9,14 +9,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from longcase.domain.errors import TransitionError
+from longcase.domain.errors import InvalidError, TransitionError
 from longcase.domain.graph import Graph
 from longcase.domain.outcome import FAILURES, Outcome, RunState, TaskState
 from longcase.domain.policy import RetryPolicy
 
 TRANSITIONS: Final[Mapping[TaskState, frozenset[TaskState]]] = {
     TaskState.WAITING: frozenset({TaskState.READY, TaskState.BLOCKED, TaskState.CANCELLED}),
-    TaskState.READY: frozenset({TaskState.RUNNING}),
+    TaskState.READY: frozenset({TaskState.RUNNING, TaskState.CANCELLED}),
     TaskState.RUNNING: frozenset(
         {
             TaskState.SUCCEEDED,
@@ -59,6 +59,13 @@ class RunHeader(Struct, frozen=True, kw_only=True):
     trigger: str = "schedule"
     params: Mapping[str, str] = {}
 
+    def __post_init__(self) -> None:
+        for what, text in {"its trigger": self.trigger, **self.params}.items():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise InvalidError(f"run {self.run}: {what} is no text in UTF-8: {text!r}") from None
+
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}@\d{8}T\d{6}Z(-[a-z0-9]+)?", re.ASCII)
 
@@ -80,12 +87,13 @@ def pipeline_of(run: str) -> str:
 
 
 _NO_RETRY = RetryPolicy()
+_NOT_BEGUN = frozenset({TaskState.WAITING, TaskState.READY})
 
 
 class Run:
     """The states of a graph's tasks during one run. Only its own methods change it; each returns what moved.
 
-    All methods together cost O(V + E) over a whole run.
+    All methods together cost O(V + E) over a whole run; after `expire`, as much for each end of what ran.
     """
 
     def __init__(self, graph: Graph, retry: Mapping[str, RetryPolicy] | None = None) -> None:
@@ -100,6 +108,7 @@ class Run:
         self._running = 0
         self._stopping = False
         self._cut_short = False
+        self._expired = False
 
     @property
     def states(self) -> Mapping[str, TaskState]:
@@ -110,6 +119,11 @@ class Run:
     def running(self) -> int:
         """How many tasks are running."""
         return self._running
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over."""
+        return self._expired
 
     @property
     def finished(self) -> bool:
@@ -153,6 +167,8 @@ class Run:
             moves = [self._move(task, outcome.state)]
             if failed:
                 moves += self._spread(task, TaskState.BLOCKED)
+            elif self._expired:
+                moves += self._give_up()
             elif outcome.state is TaskState.SUCCEEDED:
                 moves += self._release(task)
             elif self._stopping:
@@ -164,13 +180,38 @@ class Run:
 
     def may_retry(self, task: str) -> bool:
         """Whether a failure of the task's present attempt is followed by another attempt."""
-        return self._attempts[task] < self._retry.get(task, _NO_RETRY).attempts
+        return not self._expired and self._attempts[task] < self._retry.get(task, _NO_RETRY).attempts
 
     def retry(self, task: str) -> Move:
         """The delay before the next attempt is over: the task is ready again."""
         if self._attempts[task] == 0:
             raise TransitionError(f"task {task} can't be retried: it has had no attempt")
         return self._move(task, TaskState.READY)
+
+    def expire(self) -> tuple[Move, ...]:
+        """Its time is over: it fails, unless all that is left succeeds while it is being ended.
+
+        What runs is to be ended, and blocks what waits for it; all else that has no end yet is cancelled.
+        """
+        self._expired = True
+        moves = self._give_up()
+        self._settle()
+        return tuple(moves)
+
+    def _give_up(self) -> list[Move]:
+        """Cancel what has not begun, and what waits for nothing that runs."""
+        waits = self._waiting_for_running()
+        left = [name for name, state in self._states.items() if state in _NOT_BEGUN and name not in waits]
+        return [self._move(name, TaskState.CANCELLED) for name in left]
+
+    def _waiting_for_running(self) -> set[str]:
+        found: set[str] = set()
+        queue = deque(name for name, state in self._states.items() if state is TaskState.RUNNING)
+        while queue:
+            fresh = [name for name in self.graph.dependants(queue.popleft()) if name not in found]
+            found.update(fresh)
+            queue.extend(fresh)
+        return found
 
     def stop(self) -> None:
         """Begin nothing more: the run is interrupted when its running tasks have ended.
@@ -218,7 +259,7 @@ class Run:
             if any(state in FAILURES for state in every):
                 self.state = RunState.FAILED
             elif any(state is TaskState.CANCELLED for state in every):
-                self.state = RunState.CANCELLED
+                self.state = RunState.FAILED if self._expired else RunState.CANCELLED
             else:
                 self.state = RunState.SUCCEEDED
         elif self._stopping and self._running == 0:

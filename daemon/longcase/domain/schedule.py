@@ -84,7 +84,7 @@ class Cron(Struct, frozen=True, dict=True):
             if wall is None:
                 return None
             instant = wall.replace(tzinfo=UTC) - offset
-            change = _next_change(after, instant, zone)
+            change = next_change(after, instant, zone)
             if change is not None:
                 after = change
                 if not self._is_due_at_change(change, offset, _offset(change, zone)):
@@ -188,7 +188,7 @@ def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
     return offset
 
 
-def _next_change(after: datetime, until: datetime, zone: ZoneInfo) -> datetime | None:
+def next_change(after: datetime, until: datetime, zone: ZoneInfo) -> datetime | None:
     """The first change of the zone's offset in (after, until], to the second, or None."""
     start = _offset(after, zone)
     low = after.replace(microsecond=0)
