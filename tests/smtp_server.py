@@ -1,10 +1,13 @@
-"""A real mail server on loopback, in a thread of its own."""
+"""Real mail servers on loopback, in a thread of their own: one that works, and some that don't."""
 
 import asyncio
 import email
+import socket
 import ssl
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from email import policy
 from email.message import EmailMessage
 from typing import Any, NamedTuple, Self
@@ -114,3 +117,44 @@ class SmtpServer:
             if protocol.transport is not None:
                 protocol.transport.abort()
         await asyncio.sleep(0)
+
+
+@contextmanager
+def scripted(*replies: str) -> Iterator[tuple[str, int]]:
+    """A server that says these lines, each after what it heard last, and then nothing more."""
+    with socket.create_server(("127.0.0.1", 0)) as sock, _in_a_thread(lambda: _recite(sock, replies)):
+        yield "localhost", sock.getsockname()[1]
+
+
+@contextmanager
+def dripping() -> Iterator[tuple[str, int]]:
+    """A server that sends its greeting a byte at a time, without end."""
+    with socket.create_server(("127.0.0.1", 0)) as sock, _in_a_thread(lambda: _drip(sock)):
+        yield "localhost", sock.getsockname()[1]
+
+
+@contextmanager
+def _in_a_thread(work: Callable[[], None]) -> Iterator[None]:
+    thread = threading.Thread(target=work, name="smtp-server", daemon=True)
+    thread.start()
+    yield
+    thread.join()
+
+
+def _recite(sock: socket.socket, replies: tuple[str, ...]) -> None:
+    connection, _ = sock.accept()
+    with connection, connection.makefile("rb") as heard, suppress(OSError):
+        for reply in replies:
+            connection.sendall(reply.encode() + b"\r\n")
+            end = b".\r\n" if reply.startswith("354") else b""
+            any(line.endswith(end) for line in heard)
+        for _ in heard:
+            pass
+
+
+def _drip(sock: socket.socket) -> None:
+    connection, _ = sock.accept()
+    with connection, suppress(OSError):
+        while True:
+            connection.sendall(b"2")
+            time.sleep(0.01)

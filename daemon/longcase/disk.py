@@ -1,10 +1,29 @@
 """Files that are whole or absent, and lines that are."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 _BLOCK = 64 * 1024
+# A FIFO would be waited for, and a terminal would become the daemon's.
+_READ_ONLY = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """A file's content. Raises OSError: EINVAL for a FIFO, folder or device, EFBIG beyond `most` bytes."""
+    descriptor = os.open(path, _READ_ONLY)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is longer than the {most // 1024} KiB that are allowed", str(path))
+    return content
 
 
 def lines_backwards(path: Path) -> Iterator[bytes]:

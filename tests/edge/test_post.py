@@ -20,9 +20,11 @@ import pytest
 import trustme
 
 from longcase.domain.event import Event, MailFailed, MailQueued, MailSent, Trouble
-from longcase.edge.post import OutboxPost, Patience, full_host_name
+from longcase.domain.pipeline import SecretSource
+from longcase.edge.post import OutboxPost, Patience
+from longcase.host import full_host_name
 from longcase.texts.letter import Letter
-from longcase.texts.settings import MailSettings, SecretSource
+from longcase.texts.settings import MailSettings
 from smtp_server import SmtpServer
 
 # aiosmtpd warns of a server that takes a login without TLS; on loopback that is what is tested.
@@ -232,6 +234,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(build, told,
         build(server, NEVER_AGAIN, security=security).send(letter())
         [failed] = await told.until(MailFailed)
     assert "certificate is not trusted" in failed.reason
+    assert "SSL_CERT_FILE can name an authority of your own" in failed.reason
     assert f"localhost:{server.port}" in failed.reason
     assert server.mails == []
 
@@ -280,7 +283,7 @@ def no_source(tmp_path: Path) -> tuple[SecretSource | None, str]:
 
 
 def empty_env(tmp_path: Path) -> tuple[SecretSource | None, str]:
-    return SecretSource(env="NO_SUCH_PASSWORD"), "the environment's NO_SUCH_PASSWORD"
+    return SecretSource(env="NO_SUCH_PASSWORD"), "the daemon's environment has no NO_SUCH_PASSWORD"
 
 
 def absent_file(tmp_path: Path) -> tuple[SecretSource | None, str]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longcase.workers import output
+from longcase.workers.mask import Mask
 from longcase.workers.output import AttemptLog, Stream
 
 
@@ -29,7 +30,7 @@ class Memory:
 @contextmanager
 def stream(memory):
     reader, writer = os.pipe()
-    stream = Stream(reader, "out", AttemptLog(memory, "run"))
+    stream = Stream(reader, "out", AttemptLog(memory, "run"), 1.0)
     try:
         yield stream, writer
     finally:
@@ -95,7 +96,7 @@ def test_nothing_but_a_newline_ends_a_line(data, lines):
     assert memory.lines() == lines
 
 
-def test_a_line_that_has_begun_is_due_a_second_after_it_began():
+def test_a_line_that_has_begun_is_due_when_patience_ends():
     memory = Memory()
     with stream(memory) as (reading, writer):
         assert reading.due is None
@@ -145,3 +146,91 @@ def test_a_note_is_one_line_whatever_is_in_it():
     memory = Memory()
     AttemptLog(memory, "run").note("a\nb\rc\udcff")
     assert memory.lines() == ["a\\nb\\rc\\udcff"]
+
+
+SECRET = "hünter-2\nand two"
+
+
+@contextmanager
+def masked_stream(memory, *secrets):
+    reader, writer = os.pipe()
+    stream = Stream(reader, "out", AttemptLog(memory, "run", Mask(secrets)), 1.0)
+    try:
+        yield stream, writer
+    finally:
+        os.close(writer)
+        stream.close()
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 64])
+def test_a_secret_is_hidden_however_its_bytes_come(width):
+    memory = Memory()
+    data = b"\xff\xc3" + SECRET.encode() + b"\xfe and\n" + SECRET.encode() + b"\n"
+    with masked_stream(memory, SECRET) as (reading, writer):
+        for at in range(0, len(data), width):
+            os.write(writer, data[at : at + width])
+            reading.read(0.0)
+        reading.drain(0.0)
+    assert memory.lines() == ["\\xff\\xc3•••\\xfe and", "•••"]
+
+
+def test_the_beginning_of_a_secret_is_not_shown_after_a_second():
+    memory = Memory()
+    with masked_stream(memory, "hunter2") as (reading, writer):
+        os.write(writer, b"login with hunt")
+        reading.read(0.0)
+        reading.flush()
+        assert memory.lines() == ["login with "]
+        assert reading.due is None
+        os.write(writer, b"er2 works\nhunting")
+        reading.read(2.0)
+        reading.flush()
+    assert memory.lines() == ["login with ", "••• works", "hunting"]
+
+
+def test_a_long_line_is_not_cut_within_a_secret():
+    memory = Memory(max_bytes=80)  # lines of 10
+    with masked_stream(memory, "hunter2") as (reading, writer):
+        os.write(writer, b"x" * 6 + b"hunter2" + b"y" * 6 + b"\n")
+        reading.read(0.0)
+    assert memory.lines() == ["xxxxxx•••y", "yyyyy"]
+
+
+@pytest.mark.parametrize(("rest", "lines"), [("hunt", ["last •••"]), ("hun", ["last hun"])])
+def test_a_beginning_at_the_end_is_hidden_unless_it_tells_nothing(rest, lines):
+    memory = Memory()
+    with masked_stream(memory, "hunter2") as (reading, writer):
+        os.write(writer, f"last {rest}".encode())
+        reading.drain(0.0)
+    assert memory.lines() == lines
+
+
+def test_a_part_of_a_secret_of_several_lines_does_not_come_out_at_the_end():
+    memory = Memory()
+    with masked_stream(memory, "abc\ndef\nghi") as (reading, writer):
+        os.write(writer, b"key:\nabc\ndef\n")
+        reading.read(0.0)
+        assert memory.lines() == ["key:"]
+        reading.drain(0.0)
+    assert memory.lines() == ["key:", "•••"]
+
+
+def test_only_the_text_of_a_line_is_masked():
+    memory = Memory()
+    log = AttemptLog(memory, "etl@2026", Mask(["etl@2026", "attempt"]))
+    log.note("attempt 1 of etl@2026")
+    log.traceback("in etl@2026\n")
+    assert memory.lines() == ["••• 1 of •••", "in •••"]
+    assert [line.split(" ")[1] for line in memory.text.decode().splitlines()] == ["etl@2026"] * 2
+
+
+def test_the_last_words_are_masked_before_they_are_cut():
+    memory = Memory()
+    log = AttemptLog(memory, "run", Mask(["hunter2"]))
+    reader, writer = os.pipe()
+    stream = Stream(reader, "out", log, 1.0)
+    os.write(writer, b"x" * 497 + b"hunter2\n")
+    os.close(writer)
+    stream.drain(0.0)
+    stream.close()
+    assert list(log.tail) == ["x" * 497 + "•••"]

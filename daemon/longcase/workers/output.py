@@ -5,14 +5,13 @@ import os
 import re
 import time
 from collections import deque
-from typing import Deque, Optional, Sequence
+from typing import Callable, Deque, Optional, Sequence
 
 from .logfile import LogFile
+from .mask import NO_MASK, Flow, Mask
 
 WIDTH = 64 * 1024
 """Characters after which a line without an end is cut."""
-PATIENCE = 1.0
-"""Seconds after which the beginning of a line is shown, though it has no end yet."""
 
 _READ = 64 * 1024
 _TAIL_LINES = 20
@@ -42,27 +41,30 @@ def _escape(match: re.Match[str]) -> str:
 class AttemptLog:
     """The log file of a task, written for one attempt.
 
-    `tail`: the last words of the task. `width`: characters after which a line is cut.
+    `mask`: what must not stand in it. `tail`: the last words of the task. `width`: characters after which a
+    line is cut.
     """
 
-    def __init__(self, file: LogFile, run: str) -> None:
+    def __init__(self, file: LogFile, run: str, mask: Mask = NO_MASK) -> None:
         self.file = file
+        self.mask = mask
         self.width = min(WIDTH, max(file.max_bytes // 8, 1))  # a character takes up to 4 bytes
         self.tail: Deque[str] = deque(maxlen=_TAIL_LINES)
         self._run = run
 
     def lines(self, stream: str, lines: Sequence[str]) -> None:
-        """Lines of the task's own, each without its newline."""
+        """Lines of the task's own, each without its newline, masked before they were cut."""
         self._write(stream, lines)
         self.tail.extend(line[:_TAIL_WIDTH] for line in lines[-_TAIL_LINES:])
 
     def note(self, text: str) -> None:
         """A line of ours about the attempt: its header, its footer."""
-        self._write("---", [one_line(text)])
+        self._write("---", [one_line(self.mask.hide(text))])
 
     def traceback(self, text: str) -> None:
         """What a script would have left on its stderr. It isn't among the last words: it is told apart."""
-        self._write("err", [one_line(line) for line in text.rstrip("\n").split("\n")])
+        lines = self.mask.hide(text).rstrip("\n").split("\n")
+        self._write("err", [one_line(line) for line in lines])
 
     def _write(self, stream: str, lines: Sequence[str]) -> None:
         prefix = f"{stamp(time.time())} {self._run} {stream} "
@@ -71,43 +73,64 @@ class AttemptLog:
 
 
 class Stream:
-    """The reading end of one of a task's pipes."""
+    """The reading end of one of a task's pipes.
 
-    def __init__(self, fd: int, name: str, log: AttemptLog) -> None:
+    `patience`: seconds after which the beginning of a line is shown, though it has no end yet. `copy` takes
+    every byte, and never raises.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        name: str,
+        log: AttemptLog,
+        patience: float,
+        copy: Optional[Callable[[bytes], None]] = None,
+    ) -> None:
         os.set_blocking(fd, False)
         self.fd = fd
         self._name = name
         self._log = log
+        self._patience = patience
+        self._copy = copy
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._flow = Flow(log.mask)
         self._begun = ""
         self._since = 0.0
 
     @property
     def due(self) -> Optional[float]:
         """When the line that has begun is shown without its end, on the monotonic clock."""
-        return self._since + PATIENCE if self._begun else None
+        return self._since + self._patience if self._begun else None
 
     def read(self, now: float) -> bool:
         """Take what is there. False: there will be no more."""
         try:
-            data = os.read(self.fd, _READ)
+            data = self._receive()
         except BlockingIOError:
             return True
         if data:
             self._take(self._decoder.decode(data), now)
         return bool(data)
 
+    def _receive(self) -> bytes:
+        data = os.read(self.fd, _READ)
+        if self._copy is not None:
+            self._copy(data)
+        return data
+
     def drain(self, now: float) -> None:
         """Take all that is there, and the line that has begun. No more than a pipe can hold is waited for."""
         for _ in range(64):
             try:
-                data = os.read(self.fd, _READ)
+                data = self._receive()
             except BlockingIOError:
                 break
             if not data:
                 break
             self._take(self._decoder.decode(data), now)
-        self._begun += self._decoder.decode(b"", final=True)
+        self._take(self._decoder.decode(b"", final=True), now)
+        self._add(self._flow.end(), now)
         self.flush()
 
     def flush(self) -> None:
@@ -120,6 +143,10 @@ class Stream:
         os.close(self.fd)
 
     def _take(self, text: str, now: float) -> None:
+        """Secrets are hidden before anything is cut: no half of one is ever shown."""
+        self._add(self._flow.feed(text), now)
+
+    def _add(self, text: str, now: float) -> None:
         body, newline, rest = (self._begun + text).rpartition("\n")
         if newline or not self._begun:
             self._since = now

@@ -13,9 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from longcase.domain.event import Event, MailFailed, MailQueued, MailSent, Trouble
-from longcase.edge.post.host import full_host_name
 from longcase.edge.post.outbox import Mail, Outbox
 from longcase.edge.post.smtp import Exchange, Verdict
+from longcase.host import full_host_name
 from longcase.texts.letter import Letter
 from longcase.texts.message import compose_message
 from longcase.texts.settings import MailSettings

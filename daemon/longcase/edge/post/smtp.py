@@ -1,19 +1,21 @@
 """One try to hand one mail to the mail server. Runs in a thread: here, and only here, may it block."""
 
-import os
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
+from longcase.domain.errors import LongcaseError
+from longcase.domain.pipeline import SecretSource
 from longcase.edge.post.outbox import Mail
+from longcase.secret import SecretError, read_secret
+from longcase.smtp_words import explain, reply
 from longcase.texts import words
-from longcase.texts.settings import MailSettings, SecretSource
+from longcase.texts.settings import MailSettings
 
 _TOO_LARGE: Final = 552
 _GOODBYE: Final = 5.0  # seconds for the answer to QUIT: the mail is delivered by then
@@ -34,7 +36,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     server: str = ""
 
 
-class PasswordError(Exception):
+class PasswordError(LongcaseError):
     """There is a username, but no usable password where the settings say."""
 
 
@@ -70,7 +72,7 @@ class Exchange:
         except smtplib.SMTPSenderRefused as error:
             if error.smtp_code == _TOO_LARGE:
                 return self._all_alike(error)
-            return self._server_fails(f"refused the sender {self._sender}: {_reply(error)}")
+            return self._server_fails(explain(error))
         except Exception as error:  # noqa: BLE001 - the thread must live: every other mail depends on it
             return self._server_fails(self._aborted or self._explain(error))
         finally:
@@ -138,7 +140,7 @@ class Exchange:
 
     def _sort(self, unsent: Mapping[str, _Reply]) -> Verdict:
         reasons = {
-            address: words.one_line(f"{code} {text.decode(errors='replace')}", _MOST_OF_REASON)
+            address: words.one_line(reply(code, text), _MOST_OF_REASON)
             for address, (code, text) in unsent.items()
         }
         return Verdict(
@@ -158,39 +160,24 @@ class Exchange:
         if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
             return f"gave no answer within {self._timeout:g} s"
         if isinstance(error, smtplib.SMTPAuthenticationError):
-            return f"refused the login of {self._settings.username!r}: {_reply(error)}"
-        return next(say(error) for kind, say in _SAYINGS if isinstance(error, kind))
+            answer = reply(error.smtp_code, error.smtp_error)
+            return f"refused the login of {self._settings.username!r}: {answer}"
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLCertVerificationError):
+            return f"{explain(error)}; is security in [mail] right for this port?"
+        return explain(error)
 
 
 def read_password(source: SecretSource | None) -> str:
     """Read when needed, so that a changed one counts at once. Raises PasswordError, naming the place."""
     if source is None:
         raise PasswordError("a username is set in [mail], but no password")
-    place, password = _look_up(source)
-    if not password:
-        raise PasswordError(f"a username is set in [mail], but {place}")
+    try:
+        password = read_secret(source)
+    except SecretError as error:
+        raise PasswordError(f"a username is set in [mail], but {error}") from None
     if not password.isascii():
         raise PasswordError("the password has other characters than ASCII, which a login can't send")
     return password
-
-
-def _look_up(source: SecretSource) -> tuple[str, str]:
-    """Why there might be no password, and the password."""
-    if source.env:
-        return f"no password is in the environment's {source.env}", os.environ.get(source.env, "")
-    if source.file:
-        return _read(Path(source.file))
-    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    if not folder:
-        return f"there is no credential {source.credential!r}: $CREDENTIALS_DIRECTORY is not set", ""
-    return _read(Path(folder, source.credential))
-
-
-def _read(path: Path) -> tuple[str, str]:
-    try:
-        return f"{path} is empty", path.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        return f"{path} can't be read: {getattr(error, 'strerror', None) or 'it is no text'}", ""
 
 
 def _take_leave(smtp: smtplib.SMTP) -> None:
@@ -200,23 +187,5 @@ def _take_leave(smtp: smtplib.SMTP) -> None:
         smtp.quit()
 
 
-def _reply(error: smtplib.SMTPResponseException) -> str:
-    return f"{error.smtp_code} {_bytes(error.smtp_error).decode(errors='replace')}"
-
-
 def _bytes(text: bytes | str) -> bytes:
     return text.encode() if isinstance(text, str) else text
-
-
-_SAYINGS: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
-    (smtplib.SMTPResponseException, _reply),
-    (smtplib.SMTPServerDisconnected, lambda _: "broke off the connection"),
-    (smtplib.SMTPException, str),
-    (PasswordError, str),
-    (ssl.SSLCertVerificationError, lambda error: f"its certificate is not trusted: {error.verify_message}"),
-    (ssl.SSLError, lambda error: f"TLS failed ({error.reason}); is security in [mail] right for this port?"),
-    (socket.gaierror, lambda error: f"its name can't be resolved: {error.strerror}"),
-    (OSError, lambda error: error.strerror or str(error)),
-    (Exception, lambda error: f"{type(error).__name__}: {error}"),
-)
-"""What is said of an error: the first kind that fits counts."""
