@@ -9,7 +9,7 @@ from typing import Any
 
 from longcase.domain.attempt import Attempt
 from longcase.domain.outcome import Outcome
-from longcase.domain.pipeline import Call, Command, Environment, Task
+from longcase.domain.pipeline import Call, Command, Environment, SecretSource, Task
 from longcase.edge.pool import ProcessPool
 from longcase.workers import tree
 
@@ -39,11 +39,15 @@ class Harness:
         run: str = RUN,
         number: int = 1,
         env: dict[str, str] | None = None,
+        env_file: tuple[str, ...] = (),
+        secrets: dict[str, SecretSource] | None = None,
         working_dir: str | None = None,
         scheduled_for: datetime = datetime(2026, 11, 24, 2, 30, tzinfo=UTC),
         python: str | None = None,
         params: dict[str, str] | None = None,
         results: dict[str, Any] | None = None,
+        json_result: bool = False,
+        pythonpath: tuple[str, ...] = (str(TASKS),),
         kill_grace: float = 10,
         timeout: float | None = None,
         **task: Any,
@@ -61,13 +65,16 @@ class Harness:
             ),
             environment=Environment(
                 python=python or self.python,
-                pythonpath=(str(TASKS),),
+                pythonpath=pythonpath,
                 working_dir=working_dir,
+                env_file=env_file,
                 env=env or {},
+                secrets=secrets or {},
             ),
             scheduled_for=scheduled_for,
             params=params or {},
             results=results or {},
+            json_result=json_result,
         )
 
     def start(self, action: Call | Command, **options: Any) -> Attempt:

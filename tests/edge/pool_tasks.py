@@ -34,6 +34,105 @@ async def later():
     return "later"
 
 
+async def in_order(*names, end=""):
+    await asyncio.sleep(0)
+    return ", ".join(names) + end
+
+
+ordered = functools.partial(in_order, "first", end="!")
+
+
+class Later:
+    async def __call__(self, value):
+        await asyncio.sleep(0)
+        return value
+
+
+later_object = Later()
+
+
+def hand_over():
+    return in_order("handed over")
+
+
+async def yield_later():
+    yield 1
+
+
+async def fail_later():
+    await asyncio.sleep(0)
+    _deeper("too late")
+
+
+async def leave_later():
+    await asyncio.sleep(0)
+    sys.exit(3)
+
+
+async def cancel_myself():
+    asyncio.current_task().cancel()
+    await asyncio.sleep(60)
+
+
+async def sleep_later(seconds):
+    print(os.getpid(), flush=True)
+    await asyncio.sleep(seconds)
+
+
+async def end_later_on_sigterm():
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
+    print(os.getpid(), flush=True)
+    await asked.wait()
+    print("asked to end", flush=True)
+    return "ended"
+
+
+async def leave_a_task():
+    async def linger():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            print("told to end", flush=True)
+
+    left = asyncio.ensure_future(linger())
+    await asyncio.sleep(0)
+    return left.done()
+
+
+async def leave_a_stubborn_task():
+    async def linger():
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+
+    left = asyncio.ensure_future(linger())
+    await asyncio.sleep(0)
+    return left.done()
+
+
+async def leave_an_executor():
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 60)
+    await asyncio.sleep(0)
+    return "done"
+
+
+async def fail_beside_an_executor():
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 60)
+    await fail_later()
+
+
+async def fork_later():
+    await asyncio.sleep(0)
+    return forked_child_returns()
+
+
+async def unpicklable_later():
+    return threading.Lock()
+
+
 class Shop:
     class Till:
         @staticmethod
@@ -142,6 +241,10 @@ def bad_repr():
 
 def megabytes(count):
     return bytearray(count * 1024 * 1024)
+
+
+def characters(count):
+    return "x" * count
 
 
 def length(value):
@@ -354,3 +457,16 @@ def replace_stdout():
 def leave_at_exit():
     atexit.register(sys.exit, 9)
     print("half a line", end="")
+
+
+def with_session(func):
+    @functools.wraps(func)
+    def wrapper(*args, **kwargs):
+        return func("session", *args, **kwargs)
+
+    return wrapper
+
+
+@with_session
+def load_rows(session, rows):
+    return [session, rows]

@@ -13,7 +13,7 @@ BAD = '[tasks.a]\nrum = "true"\n'
 
 @pytest.fixture
 def folder(tmp_path):
-    return JobsFolder(tmp_path, "UTC")
+    return JobsFolder(tmp_path, "UTC", {})
 
 
 def test_what_lies_there_at_the_start_is_told_at_once(folder, tmp_path):
@@ -93,6 +93,13 @@ def test_a_removed_file_is_gone_but_not_while_an_editor_replaces_it(folder, tmp_
     assert not folder.unsettled
 
 
+def test_the_settings_of_the_daemon_hold_where_a_job_file_is_silent(tmp_path):
+    (tmp_path / "etl.toml").write_text('tasks.a.run = "x"\n[tasks.b]\nrun = "x"\nretries = 0\n')
+    folder = JobsFolder(tmp_path, "UTC", {"retries": 3})
+    for (change,) in (folder.read_all(), folder.scan(0.0) or folder.scan(QUIET)):
+        assert [task.retry.retries for task in change.pipeline.tasks] == [3, 0]
+
+
 def test_only_toml_files_count_and_hidden_ones_do_not(folder, tmp_path):
     for name in ("a.txt", ".b.toml", "c.toml~", "d.toml.swp", "e.py"):
         (tmp_path / name).write_text(GOOD)
@@ -160,7 +167,7 @@ def test_a_file_that_is_too_large_is_not_read_whole(folder, tmp_path):
     os.truncate(path, 1 << 40)  # takes no room on disk, and more memory than there is
     (bad,) = folder.read_all()
     folder.scan(0.0)
-    assert bad.errors == (f"{path}:1: is larger than 10 MiB; make several pipelines of it",)
+    assert bad.errors == (f"{path}:1: is larger than 1 MiB; make several pipelines of it",)
     path.write_text(GOOD + "#" * (LARGEST - len(GOOD)))
     folder.scan(10.0)
     assert isinstance(folder.scan(10.0 + QUIET)[0], Good)
@@ -169,7 +176,7 @@ def test_a_file_that_is_too_large_is_not_read_whole(folder, tmp_path):
 def test_an_error_that_nobody_thought_of_is_told_of_its_file_alone(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.toml").write_text(GOOD)
-    errors = [change.errors for change in JobsFolder(tmp_path, None).read_all()]  # None is no time zone
+    errors = [change.errors for change in JobsFolder(tmp_path, None, {}).read_all()]  # None is no time zone
     for name, (error,) in zip("ab", errors, strict=True):
         assert error.startswith(f"{tmp_path}/{name}.toml:1: can't be read: ")
         assert error.endswith("that is a defect of Longcase: please report it, with the file")

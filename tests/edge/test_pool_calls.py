@@ -292,3 +292,8 @@ async def test_a_forged_report_can_not_bring_down_the_worker(harness):
     outcome = await harness.run(Call("pool_tasks:forge_report", (f"\0\0\0{chr(len(body))}{body}",)))
     assert (outcome.state, outcome.exception, outcome.traceback) == (TaskState.FAILED, None, None)
     assert harness.said("---")[-1].startswith("failed after ")
+
+
+async def test_a_decorator_may_fill_in_arguments_of_the_function_behind_it(harness):
+    outcome = await harness.run(Call("pool_tasks:load_rows", (3,)))
+    assert (outcome.state, outcome.result.repr) == (TaskState.SUCCEEDED, "['session', 3]")

@@ -23,8 +23,11 @@ class Twin:
 
     async def settle(self):
         for attempt in self.pool.running:
-            state = TaskState.CANCELLED if attempt in self.pool.cancelled else TaskState.SUCCEEDED
-            self.pool.finish(attempt, Outcome(state=state, started=NOW, ended=NOW))
+            late = self.pool.late.get(attempt.key)
+            state = (
+                TaskState.TIMED_OUT if late else TaskState.SUCCEEDED if late is None else TaskState.CANCELLED
+            )
+            self.pool.finish(attempt, Outcome(state=state, started=NOW, ended=NOW, reason=late))
 
     async def close(self):
         await self.settle()
@@ -74,6 +77,15 @@ async def test_a_cancelled_attempt_ends_as_cancelled_but_not_within_the_call(wor
     assert world.delivered == []
     await world.settle()
     assert [(who, what.state) for who, what in world.delivered] == [(attempt, TaskState.CANCELLED)]
+
+
+async def test_an_attempt_that_is_late_has_timed_out_for_the_reason_that_is_given(world):
+    attempt = world.harness.attempt(Command("sleep 1000"))
+    world.pool.start(attempt)
+    world.pool.cancel(attempt, "the run is late")
+    await world.settle()
+    ((_, outcome),) = world.delivered
+    assert (outcome.state, outcome.reason) == (TaskState.TIMED_OUT, "the run is late")
 
 
 async def test_an_attempt_that_has_ended_can_not_be_cancelled(world):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import time
@@ -55,6 +56,15 @@ async def test_a_cancelled_task_is_cancelled(harness, target):
     assert (outcome.state, outcome.reason) == (TaskState.CANCELLED, "cancelled")
     assert not is_alive(pid)
     assert harness.said("---")[-1].endswith(": cancelled")
+
+
+async def test_a_task_whose_run_is_late_says_so_in_its_log(harness):
+    attempt = harness.start(Command("echo on; sleep 1000"))
+    await harness.word()
+    harness.pool.cancel(attempt, "the run is late")
+    outcome = await harness.outcome(attempt)
+    assert (outcome.state, outcome.reason) == (TaskState.TIMED_OUT, "the run is late")
+    assert re.match(r"timed out after .*: the run is late$", harness.said("---")[-1])
 
 
 async def test_an_attempt_can_be_cancelled_before_its_worker_is_ready(harness):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+from home import eventually
 from longcase.workers import tree
 from longcase.workers.ending import PATIENCE, Ending
 from needs import need
@@ -68,6 +69,25 @@ def test_an_ending_kills_after_the_grace_again_and_again_and_gives_up_in_the_end
     assert 103 < ending.due < 104
     assert ending.left_behind(103 + PATIENCE - 1) == []
     assert len(asked) == 2
+
+
+def test_what_is_forked_while_the_others_are_asked_to_end_is_asked_too_and_nothing_twice(tmp_path):
+    """A shell that leaves a mark for each SIGTERM; the second one appears after the first has been asked."""
+    script = f"trap 'echo >>{tmp_path}/$$' TERM; echo; while :; do sleep 0.01; done"
+    shells = [subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) for _ in range(2)]
+    for shell in shells:
+        shell.stdout.readline()
+    found = {process.pid: process for process in tree.below(os.getpid())}
+    first, second = (found[shell.pid] for shell in shells)
+    looks = iter([[first], [first, second], [first, second]])
+    Ending(lambda: next(looks), grace=10, now=0)
+    for shell in shells:
+        eventually((tmp_path / str(shell.pid)).exists)
+    for shell in shells:
+        shell.kill()
+        shell.wait()
+        shell.stdout.close()
+        assert (tmp_path / str(shell.pid)).read_text() == "\n"
 
 
 def test_what_can_not_be_killed_is_named_after_half_a_minute():

@@ -1,5 +1,7 @@
 """Starts a worker: `PYTHON …/workers --fd N`, with the interpreter that the job file names.
 
+With `--check` it only looks at callables, and runs nothing.
+
 Python puts this folder first on the path, where a user's `import results` would find ours. So the folder is
 taken off, and what lies in it becomes one private package. The syntax is old enough for any Python to say why
 it is refused.
@@ -24,5 +26,6 @@ if __name__ == "__main__":
     package = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = package
     spec.loader.exec_module(package)
-    worker = importlib.import_module("_longcase_workers.worker")
-    worker.main(int(sys.argv[sys.argv.index("--fd") + 1]))
+    part = "inspection" if "--check" in sys.argv else "worker"
+    module = importlib.import_module(spec.name + "." + part)
+    module.main(int(sys.argv[sys.argv.index("--fd") + 1]))

@@ -1,7 +1,9 @@
 """Ending processes: SIGTERM, a grace, then SIGKILL until none is left."""
 
+import os
 import signal
-from typing import Callable
+from contextlib import suppress
+from typing import Callable, Container
 
 from . import tree
 
@@ -10,6 +12,7 @@ PATIENCE = 30.0
 
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.1
+_ROUNDS = 3  # of asking: what is forked later may be how a process cleans up, and is to end by itself
 
 
 class Ending:
@@ -23,7 +26,20 @@ class Ending:
         self._targets = targets
         self._kill_at = self.due = now + grace
         self._pause = _FIRST_PAUSE
-        tree.send(signal.SIGTERM if grace > 0 else signal.SIGKILL, targets())
+        if grace > 0:
+            self._ask()
+        else:
+            tree.send(signal.SIGKILL, targets())
+
+    def _ask(self) -> None:
+        """SIGTERM to each once, and to those that were forked while the others were being asked."""
+        asked: set[tuple[int, int]] = set()
+        for _ in range(_ROUNDS):
+            fresh = [target for target in self._targets() if (target.pid, target.began) not in asked]
+            if not fresh:
+                return
+            tree.send(signal.SIGTERM, fresh)
+            asked.update((target.pid, target.began) for target in fresh)
 
     def hurry(self, grace: float, now: float) -> None:
         """Wait no longer than `grace` from now on."""
@@ -42,3 +58,46 @@ class Ending:
         if now < self._kill_at + PATIENCE:
             return []
         return [str(process) for process in self._targets()] or ["a process that /proc does not show"]
+
+
+class Inherited:
+    """Finds and reaps what this process starts in sessions of their own, and all that comes of it.
+
+    That is its children which are in another session than its own (what comes of them can't be in ours) and
+    weren't there at the beginning, none of which is `spared` by its pid; with all their descendants. No mark
+    in their environment is needed, which a task could remove, or forge.
+    """
+
+    def __init__(self, spared: Container[int] = ()) -> None:
+        tree.become_subreaper()
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # nobody would learn how a child ended
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._spared = spared
+        self._session = os.getsid(0)
+        self._foreign = {(child.pid, child.began) for child in _children(tree.snapshot())}
+
+    def find(self) -> list[tree.Process]:
+        processes = tree.snapshot()
+        roots = self._roots(processes)
+        return roots + tree.descendants([root.pid for root in roots], processes)
+
+    def reap(self) -> bool:
+        """Whether any is left."""
+        for root in self._roots(tree.snapshot()):
+            with suppress(ChildProcessError):
+                os.waitpid(root.pid, os.WNOHANG)
+        return bool(self.find())
+
+    def _roots(self, processes: list[tree.Process]) -> list[tree.Process]:
+        return [
+            child
+            for child in _children(processes)
+            if child.session != self._session
+            and child.pid not in self._spared
+            and (child.pid, child.began) not in self._foreign
+        ]
+
+
+def _children(processes: list[tree.Process]) -> list[tree.Process]:
+    own = os.getpid()
+    return [process for process in processes if process.parent == own]

@@ -2,13 +2,13 @@
 
 import difflib
 import importlib
-import importlib.util
 import inspect
-import os
 import sys
 from types import ModuleType
 from typing import Any, Callable, Mapping, Sequence
 
+from . import files
+from .mask import NO_MASK, Mask
 from .results import short_repr
 
 
@@ -30,10 +30,19 @@ def find(target: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]  # callable() narrows Any to nothing
 
 
-def check_fit(target: str, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Hold a call against the signature. Raises TypeError; a callable without a signature passes."""
+def check_fit(
+    target: str,
+    func: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    mask: Mask = NO_MASK,
+) -> None:
+    """Hold a call against the signature. Raises TypeError; a callable without a signature passes.
+
+    Of what is decorated the decorator's own counts: it may fill in arguments of the function behind it.
+    """
     try:
-        signature = inspect.signature(func)
+        signature = inspect.signature(func, follow_wrapped=False)
     except (ValueError, TypeError):
         return
     try:
@@ -41,20 +50,20 @@ def check_fit(target: str, func: Callable[..., Any], args: Sequence[Any], kwargs
     except TypeError as error:
         name = target.rpartition(":")[2]
         raise TypeError(
-            f"the call {show_call(name, args, kwargs)} doesn't fit {name}{signature}: {error}"
+            f"the call {show_call(name, args, kwargs, mask)} doesn't fit {name}{signature}: {error}"
         ) from None
 
 
-def show_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+def show_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], mask: Mask = NO_MASK) -> str:
     """A call as it would be written, long arguments cut."""
-    shown = [short_repr(value) for value in args]
-    shown += [f"{key}={short_repr(value)}" for key, value in kwargs.items()]
+    shown = [short_repr(value, mask) for value in args]
+    shown += [f"{key}={short_repr(value, mask)}" for key, value in kwargs.items()]
     return f"{name}({', '.join(shown)})"
 
 
 def _import(module: str) -> ModuleType:
     if module.endswith(".py"):
-        return _import_file(module)
+        return files.load(module)
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -63,22 +72,6 @@ def _import(module: str) -> ModuleType:
         own = [path for path in sys.path if not path.startswith((sys.prefix, sys.base_prefix))]
         places = ", ".join([*own, f"the packages of {sys.executable}"])
         raise ModuleNotFoundError(f"No module named {error.name!r} in {places}") from None
-
-
-def _import_file(path: str) -> ModuleType:
-    """Like a script: its folder comes first on the path, so that it finds its neighbours."""
-    if not os.path.isfile(path):
-        raise ModuleNotFoundError(f"there is no file {path}")
-    folder, name = os.path.split(path)
-    sys.path.insert(0, folder)
-    name = name[: -len(".py")]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # so that what it defines can be pickled
-    spec.loader.exec_module(module)
-    return module
 
 
 def _describe(found: Any) -> str:

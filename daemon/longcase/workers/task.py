@@ -6,11 +6,14 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
-from typing import Any, Mapping, NamedTuple, NoReturn, Optional
+from typing import Any, Callable, Mapping, NamedTuple, NoReturn, Optional
 
-from . import logs, results, target, wire
+from . import jsonfile, logs, results, target, wire
+from .mask import NO_MASK, Mask
 
 CANT_REPORT = 121
 """The exit code of a process that ended well, but closed the descriptor it had to say so by."""
@@ -38,61 +41,96 @@ class SetupError(Exception):
 
 def main(request: Mapping[str, Any], fds: Descriptors) -> NoReturn:
     """Run the call in this process, a fresh fork, and end it."""
-    pid = os.getpid()
+    end = partial(_end, request, fds.report, os.getpid())
     try:
         value = _value(request, fds)
-        if os.getpid() != pid:  # a child that the callable forked has come back out of it
-            _exit(0)
-        report = _success(request, value)
+        code = _run_coroutine(value, end) if isinstance(value, Coroutine) else end(value)
     except BaseException as error:  # noqa: BLE001  SystemExit and KeyboardInterrupt end the task alone, too
-        if os.getpid() != pid:
-            _exit(_code_of(error))
-        report = _failure(error)
-    code = 0 if _send(fds.report, report) else CANT_REPORT
+        code = end(None, error)
     with suppress(BaseException):  # Python 3.9 raises what the last of them raised
         atexit._run_exitfuncs()  # noqa: SLF001  a fork that must not return has no other way to run them
-    _exit(code)
+    leave(code)
 
 
-def _exit(code: int) -> NoReturn:
+def _end(
+    request: Mapping[str, Any], fd: int, pid: int, value: Any, error: Optional[BaseException] = None
+) -> int:
+    """Report what became of the callable in process `pid`; the exit code of this one."""
+    if os.getpid() != pid:  # a child that the callable forked has come out of it
+        leave(0 if error is None else exit_code_of(error, Mask(request["secrets"])))
+    mask = Mask(request["secrets"])
+    try:
+        report = _success(request, value, mask) if error is None else _failure(error, mask)
+    except BaseException as wrong:  # noqa: BLE001  as in main
+        report = _failure(wrong, mask)
+    return 0 if send(fd, report) else CANT_REPORT
+
+
+def _run_coroutine(coroutine: Coroutine[Any, Any, Any], end: Callable[..., int]) -> int:
+    """Its end is the task's: what asyncio ends and waits for afterwards no longer counts."""
+    import asyncio  # noqa: PLC0415  few tasks need it, and a worker is kept small
+
+    codes = []
+
+    async def run() -> None:
+        try:
+            value = await coroutine
+        except BaseException as error:  # noqa: BLE001  as in main
+            codes.append(end(None, error))
+        else:
+            codes.append(end(value))
+
+    try:
+        asyncio.run(run())
+    except BaseException:
+        if not codes:
+            raise
+    return codes[0]
+
+
+def leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         with suppress(Exception):
             stream.flush()  # type: ignore[union-attr]  # a task may have set it to None
     os._exit(code)
 
 
-def _code_of(error: BaseException) -> int:
+def exit_code_of(error: BaseException, mask: Mask = NO_MASK) -> int:
     """What a script exits with after this exception, and prints."""
     code = error.code if isinstance(error, SystemExit) else None
     if isinstance(error, SystemExit) and (code is None or isinstance(code, int)):
         return (code or 0) & 0xFF
     with suppress(Exception):
-        words = f"{code}\n" if code else _format(error, _users_frames(error.__traceback__))
+        words = f"{code}\n" if code else format_error(error, users_frames(error.__traceback__), mask)
         sys.stderr.write(words)
     return 1
 
 
 def _value(request: Mapping[str, Any], fds: Descriptors) -> Any:
-    """What the callable returns."""
-    _set_up(request, fds)
+    """What the callable returns: of a coroutine function a coroutine."""
+    set_up(request, fds)
     func = target.find(request["call"])
-    args, kwargs = _arguments(request)
-    target.check_fit(request["call"], func, args, kwargs)
+    mask = Mask(request["secrets"])
+    args, kwargs = _arguments(request, mask)
+    target.check_fit(request["call"], func, args, kwargs, mask)
     value = func(*args, **kwargs)
-    if inspect.iscoroutine(value):
-        import asyncio  # noqa: PLC0415  few tasks need it, and a worker is kept small
-
-        value = asyncio.run(value)
+    if inspect.isasyncgen(value):
+        raise TypeError(
+            f"{request['call']} is an async generator, and nobody asks it for values; return a list"
+        )
     return value
 
 
-def _success(request: Mapping[str, Any], value: Any) -> dict[str, Any]:
-    name = f"{request['task']}.{request['number']}.pickle"
-    result = results.write(value, request["results"], name, pack=request["pack"])
-    return {"state": "succeeded", "result": result}
+def _success(request: Mapping[str, Any], value: Any, mask: Mask) -> dict[str, Any]:
+    name = f"{request['task']}.{request['number']}"
+    path = os.path.join(request["results"], f"{name}.json") if request["json_result"] else ""
+    if path:
+        jsonfile.write(value, path, mask)
+    result = results.write(value, request["results"], f"{name}.pickle", pack=request["pack"], mask=mask)
+    return {"state": "succeeded", "result": {**result, "json": path}}
 
 
-def _set_up(request: Mapping[str, Any], fds: Descriptors) -> None:
+def set_up(request: Mapping[str, Any], fds: Descriptors) -> None:
     os.setsid()
     for fd, standard in ((fds.out, 1), (fds.err, 2)):
         os.dup2(fd, standard)
@@ -128,67 +166,68 @@ def wrong_folder(request: Mapping[str, Any], error: OSError) -> str:
     return f"HOME {request['cwd']}: {error.strerror}; set working_dir"
 
 
-def _arguments(request: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def _arguments(request: Mapping[str, Any], mask: Mask) -> tuple[list[Any], dict[str, Any]]:
     """The task's own, then what its dependencies pass, in their order."""
     args = wire.unpack(request["args"])
     kwargs = wire.unpack(request["kwargs"])
     for passed in request["passed"]:
-        value = _result_of(passed)
-        if passed["keyword"]:
-            kwargs[passed["keyword"]] = value
+        value = _result_of(passed, mask)
+        if passed["how"] == "kwarg":
+            kwargs[passed["name"]] = value
         else:
             args.append(value)
     return args, kwargs
 
 
-def _result_of(passed: Mapping[str, Any]) -> Any:
+def _result_of(passed: Mapping[str, Any], mask: Mask) -> Any:
     if passed["result"] is None:
         return None
     try:
         return results.read(passed["result"])
     except Exception as error:
-        text = f"the result of task {passed['task']!r} can't be read: {_say(error)}"
+        why = str(error) if isinstance(error, results.ResultError) else say(error, mask)
+        text = f"the result of task {passed['task']!r} can't be read: {why}"
         raise results.ResultError(text) from error
 
 
-def _failure(error: BaseException) -> dict[str, Any]:
+def _failure(error: BaseException, mask: Mask) -> dict[str, Any]:
     if isinstance(error, SetupError):
         return {"state": "failed", "reason": str(error)}
-    report = {"state": "failed", "exception": _say(error)}
-    frames = _users_frames(error.__traceback__)
+    report = {"state": "failed", "exception": say(error, mask)}
+    frames = users_frames(error.__traceback__)
     if frames is not None or isinstance(error, SyntaxError):
-        report["traceback"] = _format(error, frames)
+        report["traceback"] = format_error(error, frames, mask)
     return report
 
 
-def _say(error: BaseException) -> str:
+def say(error: BaseException, mask: Mask = NO_MASK) -> str:
     """`TypeName: text`, in one line, whatever the exception's own code does."""
     try:
-        text = " ".join(str(error)[:_LONGEST_LOOK].split())
+        text = " ".join(mask.cut(str(error), _LONGEST_LOOK).split())
     except BaseException:  # noqa: BLE001  str() of an exception is the user's own code
         text = "(its text can't be had)"
-    name = type(error).__qualname__[:_LONGEST_TEXT]
-    return f"{name}: {text}"[:_LONGEST_TEXT] if text else name
+    name = mask.cut(type(error).__qualname__, _LONGEST_TEXT)
+    return mask.cut(f"{name}: {text}", _LONGEST_TEXT) if text else name
 
 
-def _users_frames(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+def users_frames(trace: Optional[TracebackType]) -> Optional[TracebackType]:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_NOT_THE_USERS):
         trace = trace.tb_next
     return trace
 
 
-def _format(error: BaseException, frames: Optional[TracebackType]) -> str:
+def format_error(error: BaseException, frames: Optional[TracebackType], mask: Mask = NO_MASK) -> str:
     try:
-        text = "".join(traceback.format_exception(type(error), error, frames))
+        text = mask.hide("".join(traceback.format_exception(type(error), error, frames)))
     except BaseException:  # noqa: BLE001  it calls the exception's own code
-        text = "".join(traceback.format_tb(frames)) + _say(error)
+        text = mask.hide("".join(traceback.format_tb(frames))) + say(error, mask)
     if len(text) > _LONGEST_TRACEBACK:
         half = _LONGEST_TRACEBACK // 2
         text = f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
     return text
 
 
-def _send(fd: int, report: Mapping[str, Any]) -> bool:
+def send(fd: int, report: Mapping[str, Any]) -> bool:
     message = memoryview(wire.frame(report, errors="replace"))
     try:
         while message:

@@ -6,6 +6,7 @@ import signal
 from contextlib import suppress
 from typing import Container, Iterable, NamedTuple
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _STOPPED = "Tt"
@@ -28,8 +29,17 @@ class Process(NamedTuple):
 
 def become_subreaper() -> None:
     """Inherit every descendant whose parent dies, whatever it did to detach itself."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(number: int) -> None:
+    """Get a signal when the thread that forked this process ends. One that has ended already sends none."""
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def _prctl(option: int, value: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    if libc.prctl(option, value, 0, 0, 0) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 

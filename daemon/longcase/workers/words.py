@@ -2,8 +2,9 @@
 
 import shlex
 import signal
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
+from .mask import NO_MASK, Mask
 from .target import show_call
 from .wire import unpack
 
@@ -32,25 +33,31 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def header(request: Mapping[str, Any], pid: int = 0) -> str:
+def header(request: Mapping[str, Any], pid: int = 0, mask: Mask = NO_MASK) -> str:
     """`attempt 1 of 3, pid 1234: etl.users:fetch('https://…', pages=3)`; without a pid it was not started."""
     process = f", pid {pid}" if pid else ""
-    return f"attempt {request['number']} of {request['attempts']}{process}: {cut(action(request))}"
+    return f"attempt {request['number']} of {request['attempts']}{process}: {action(request, mask)}"
 
 
-def action(request: Mapping[str, Any]) -> str:
+def action(request: Mapping[str, Any], mask: Mask = NO_MASK) -> str:
     """What is run: the command, or the callable with its own arguments and those that are passed."""
     if "command" in request:
         run = request["command"]
-        return run if isinstance(run, str) else shlex.join(run)
+        return cut(run if isinstance(run, str) else shlex.join(run), mask) + _given(request["passed"])
     args, kwargs = [*unpack(request["args"])], dict(unpack(request["kwargs"]))
     for passed in request["passed"]:
         value = _Shown(passed["result"]["repr"] if passed["result"] else "None")
-        if passed["keyword"]:
-            kwargs[passed["keyword"]] = value
+        if passed["how"] == "kwarg":
+            kwargs[passed["name"]] = value
         else:
             args.append(value)
-    return show_call(request["call"], args, kwargs)
+    return cut(show_call(request["call"], args, kwargs, mask), mask)
+
+
+def _given(passed: Sequence[Mapping[str, Any]]) -> str:
+    """What a command is given: ` [STATS_FILE from stats, stdin from fetch]`."""
+    shown = [f"{each['name'] or 'stdin'} from {each['task']}" for each in passed]
+    return f" [{cut(', '.join(shown))}]" if shown else ""
 
 
 class _Shown:
@@ -79,6 +86,7 @@ def footer(ended: Mapping[str, Any]) -> str:
     return text + (f"; left behind: {', '.join(left)}" if left else "")
 
 
-def cut(text: str) -> str:
-    """At most the first 1,000 characters."""
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+def cut(text: str, mask: Mask = NO_MASK) -> str:
+    """At most the first 1,000 characters, masked before they are cut off."""
+    shown = mask.cut(text, _LONGEST)
+    return shown if len(text) <= _LONGEST else f"{shown}…"

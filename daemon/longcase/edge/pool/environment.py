@@ -5,6 +5,7 @@ import pwd
 from collections.abc import Mapping
 
 from longcase.domain.attempt import Attempt
+from longcase.edge.pool.variables import Variables
 
 _DAEMONS_OWN = ("NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY")
 _DAEMONS_OWN_PREFIXES = ("WATCHDOG_", "LISTEN_")
@@ -37,12 +38,13 @@ def without_daemons_own(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def of_attempt(attempt: Attempt, inherited: Mapping[str, str]) -> dict[str, str]:
+def of_attempt(attempt: Attempt, inherited: Mapping[str, str], variables: Variables) -> dict[str, str]:
     """All that the task of an attempt sees; `inherited` is what it would see without its job file."""
     return {
         **inherited,
         **_zone(attempt),
-        **attempt.environment.env,
+        **variables.plain,
+        **variables.secret,
         **{f"LONGCASE_PARAM_{name}": value for name, value in attempt.params.items()},
         "LONGCASE_PIPELINE": attempt.pipeline,
         "LONGCASE_TASK": attempt.task.name,
@@ -57,8 +59,8 @@ def _zone(attempt: Attempt) -> dict[str, str]:
     return {"TZ": key} if key else {}
 
 
-def of_worker(attempt: Attempt, inherited: Mapping[str, str]) -> dict[str, str]:
-    """What the interpreter itself starts with. Its zone stays the machine's, in which logs are stamped."""
-    variables = {**inherited, **attempt.environment.env}
-    variables.pop("TZ", None)
-    return {**variables, "TZ": inherited["TZ"]} if "TZ" in inherited else variables
+def of_worker(inherited: Mapping[str, str], variables: Variables) -> dict[str, str]:
+    """What the interpreter itself starts with: no secret. Its zone stays the machine's, which stamps logs."""
+    found = {**inherited, **variables.plain}
+    found.pop("TZ", None)
+    return {**found, "TZ": inherited["TZ"]} if "TZ" in inherited else found

@@ -12,6 +12,7 @@ from longcase.domain.attempt import Attempt
 from longcase.domain.outcome import Outcome, TaskState
 from longcase.edge.pool.worker import Worker
 from longcase.workers.logfile import LogFile
+from longcase.workers.mask import Mask
 from longcase.workers.output import AttemptLog
 from longcase.workers.words import duration
 
@@ -21,7 +22,7 @@ class Job:
     """An attempt and the worker that has it (None: none could be started).
 
     `verdict`: what it ends as once the pool itself kills its worker; `grace`: what is left of the worker's
-    tree gets as many seconds from SIGTERM to SIGKILL.
+    tree gets as many seconds from SIGTERM to SIGKILL; `secrets`: values that nobody is to read.
     """
 
     attempt: Attempt
@@ -30,8 +31,13 @@ class Job:
     began: datetime
     grace: float
     worker: Worker | None = None
+    secrets: tuple[str, ...] = ()
     verdict: tuple[TaskState, str] | None = None
     timer: TimerHandle | None = None
+
+    @property
+    def mask(self) -> Mask:
+        return Mask(self.secrets)
 
     def disarm(self) -> None:
         if self.timer is not None:
@@ -47,8 +53,9 @@ class Job:
 
     def failed(self, reason: str, state: TaskState = TaskState.FAILED, signal: str | None = None) -> Outcome:
         """An outcome that the pool itself finds; the log gets the footer that no worker writes."""
+        shown = self.mask.hide(reason)
         outcome = Outcome(
-            state=state, started=self.began, ended=datetime.now(UTC), reason=reason, signal=signal
+            state=state, started=self.began, ended=datetime.now(UTC), reason=shown, signal=signal
         )
         with suppress(OSError):  # the log may be the very reason
             self._write_footer(outcome)
@@ -63,13 +70,14 @@ class Job:
         elif wrong:
             outcome = self.failed(f"its worker was ended, since it sent what is no report: {wrong}")
         elif not worker.ready:
-            outcome = self.failed(f"interpreter {worker.python} ended before it was ready ({worker.exit})")
+            how = worker.exit(self.mask)
+            outcome = self.failed(f"interpreter {worker.python} ended before it was ready ({how})")
         elif worker.signal:
             reason = f"its worker was killed by {worker.signal}"
             outcome = self.failed(reason, TaskState.KILLED, worker.signal)
         else:
-            outcome = self.failed(f"its worker ended ({worker.exit})")
-        return replace(outcome, left_behind=tuple(left_behind))
+            outcome = self.failed(f"its worker ended ({worker.exit(self.mask)})")
+        return replace(outcome, left_behind=tuple(map(self.mask.hide, left_behind)))
 
     def too_late(self) -> str:
         timeout = self.attempt.task.timeout

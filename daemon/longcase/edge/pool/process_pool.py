@@ -8,12 +8,13 @@ from pathlib import Path
 
 from longcase.domain.attempt import Attempt
 from longcase.domain.outcome import Outcome, TaskState
-from longcase.domain.pipeline import Call
+from longcase.domain.pipeline import Call, Passing, ResultKind, Task
 from longcase.edge.pool import environment, report, request
 from longcase.edge.pool.folders import FolderError, make_folders
 from longcase.edge.pool.job import Job
 from longcase.edge.pool.orphans import Orphans
 from longcase.edge.pool.staff import Staff
+from longcase.edge.pool.variables import VariablesError, read_variables
 from longcase.edge.pool.worker import StartError, Worker
 from longcase.ports import Deliver
 
@@ -63,15 +64,15 @@ class ProcessPool:
         self._jobs[attempt.key] = job
         self._quiet.clear()
         try:
-            make_folders(Path(job.log).parent, job.results if isinstance(attempt.task.action, Call) else None)
+            make_folders(Path(job.log).parent, job.results if _touches_results(attempt.task) else None)
             self._hand_over(job)
-        except (FolderError, StartError) as error:
+        except (FolderError, VariablesError, StartError) as error:
             asyncio.get_running_loop().call_soon(self._finish, job, job.failed(str(error)))
 
-    def cancel(self, attempt: Attempt) -> None:
+    def cancel(self, attempt: Attempt, late: str = "") -> None:
         job = self._jobs.get(attempt.key)
         if job is not None:
-            self._cancel(job, attempt.task.kill_grace.total_seconds())
+            self._cancel(job, attempt.task.kill_grace.total_seconds(), late)
 
     async def close(self, grace: float) -> None:
         """Cancel what is on, with at most `grace` seconds from SIGTERM to SIGKILL, and end every worker.
@@ -98,9 +99,11 @@ class ProcessPool:
 
     def _hand_over(self, job: Job) -> None:
         attempt = job.attempt
-        env = environment.of_attempt(attempt, self._inherited)
-        message = request.build(attempt, env=env, log=job.log, results=job.results)
-        job.worker = self._staff.hire(attempt, environment.of_worker(attempt, self._inherited))
+        variables = read_variables(attempt.environment)
+        job.secrets = tuple(variables.secret.values())
+        env = environment.of_attempt(attempt, self._inherited, variables)
+        message = request.build(attempt, env=env, secrets=job.secrets, log=job.log, results=job.results)
+        job.worker = self._staff.hire(attempt, environment.of_worker(self._inherited, variables))
         self._job_of[job.worker] = job
         job.worker.send(message)
         self._arm(job)
@@ -120,15 +123,16 @@ class ProcessPool:
         job.disarm()
         job.timer = asyncio.get_running_loop().call_later(seconds, job.give_up, state, reason, 0.0)
 
-    def _cancel(self, job: Job, grace: float) -> None:
+    def _cancel(self, job: Job, grace: float, late: str = "") -> None:
         if job.worker is None or job.verdict is not None:
             return  # its end is on the way
+        state, reason = (TaskState.TIMED_OUT, late) if late else (TaskState.CANCELLED, "cancelled")
         if not job.worker.ready:
-            job.give_up(TaskState.CANCELLED, "cancelled", grace)
+            job.give_up(state, reason, grace)
             return
-        job.worker.send({"type": "cancel", "grace": grace})
-        reason = "cancelled; its worker did not answer and was killed"
-        self._give_up_after(job, grace + WORKER_PATIENCE, TaskState.CANCELLED, reason)
+        job.worker.send({"type": "cancel", "grace": grace, "late": late})
+        unheard = f"{reason}; its worker did not answer and was killed"
+        self._give_up_after(job, grace + WORKER_PATIENCE, state, unheard)
 
     def _on_message(self, worker: Worker, message: report.Ready | report.Ended) -> None:
         job = self._job_of.get(worker)
@@ -181,3 +185,9 @@ class ProcessPool:
 def _inherited(variables: Mapping[str, str], *, everything: bool) -> dict[str, str]:
     base = environment.base(variables)
     return {**environment.without_daemons_own(variables), **base} if everything else base
+
+
+def _touches_results(task: Task) -> bool:
+    """Whether it stores a result, or what it is given."""
+    has_result = isinstance(task.action, Call) or task.action.result is not ResultKind.NONE
+    return has_result or any(edge.passing is not Passing.ORDER for edge in task.depends_on)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -23,8 +23,9 @@ class _Result(Struct, frozen=True, forbid_unknown_fields=True):
     path: Line
     offset: Bytes
     size: Bytes
-    format: Annotated[str, Meta(pattern="^pickle$")]
+    format: Literal["pickle", "text", "json"]
     repr: Annotated[str, Meta(max_length=200)]
+    json: Line = ""
 
 
 class _Usage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +75,8 @@ def to_outcome(ended: Ended, results: Path) -> Outcome:
     """`results`: the folder that a result must lie in. Raises ReportError."""
     if ended.result is not None:
         _check_place(ended.result.path, results)
+        if ended.result.json:
+            _check_place(ended.result.json, results)
     try:
         return Outcome(
             state=ended.state,

@@ -13,6 +13,7 @@ from typing import Any
 import longcase.workers
 from longcase.edge.pool import report
 from longcase.workers import wire
+from longcase.workers.mask import Mask
 from longcase.workers.words import signal_name
 
 LIVE: set[int] = set()
@@ -20,6 +21,7 @@ LIVE: set[int] = set()
 
 _FOLDER = str(Path(longcase.workers.__file__).parent)
 _READ = 64 * 1024
+_HEARD = 64 * 1024  # bytes that are kept: to find a secret of which the last words hold the end
 _LAST_WORDS = 500
 _EXIT_PATIENCE = 1.0
 _EXIT_POLL = 0.005
@@ -47,7 +49,6 @@ class Worker:
     ) -> None:
         self.python = python or sys.executable
         self.ready = False
-        self.last_words = ""
         self._on_message = on_message
         self._on_silence = on_silence
         self._loop = asyncio.get_running_loop()
@@ -128,18 +129,14 @@ class Worker:
                 self.kill()
             await asyncio.sleep(_EXIT_POLL)
         LIVE.discard(self.pid)
-        self._keep_last_words()
-
-    def _keep_last_words(self) -> None:
         with self._stderr as stderr:
             self._hear()  # as much as a pipe holds
             self._loop.remove_reader(stderr)
-        self.last_words = " ".join(self._heard.decode("utf-8", "replace").split())
 
     def _hear(self) -> None:
         data = self._stderr.read(_READ)
         if data:
-            self._heard = (self._heard + data)[-_LAST_WORDS:]
+            self._heard = (self._heard + data)[-_HEARD:]
         elif data is not None:
             self._loop.remove_reader(self._stderr)
 
@@ -149,11 +146,12 @@ class Worker:
         code = self._process.returncode
         return signal_name(-code) if code < 0 else None
 
-    @property
-    def exit(self) -> str:
-        """How it ended, in words, and its last ones."""
+    def exit(self, mask: Mask) -> str:
+        """How it ended, in words, and its last ones, once it has ended."""
         how = f"killed by {self.signal}" if self.signal else f"exit code {self._process.returncode}"
-        return f"{how}: {self.last_words}" if self.last_words else how
+        heard = self._heard.decode("utf-8", "replace").rstrip()
+        last_words = " ".join(mask.tail(heard, _LAST_WORDS).split())
+        return f"{how}: {last_words}" if last_words else how
 
     def _died(self) -> None:
         """Another process may hold its end of the socket open: what has come is all that will be read."""
