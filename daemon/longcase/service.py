@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 
 from longcase.domain.attempt import Attempt
@@ -14,7 +14,7 @@ from longcase.edge.clock import SystemClock
 from longcase.edge.history import History
 from longcase.edge.jobs_folder import Bad, Change, Gone, Good, JobsFolder
 from longcase.edge.pool import ProcessPool
-from longcase.edge.post import OutboxPost, full_host_name
+from longcase.edge.post import OutboxPost
 from longcase.edge.settings_file import machine_timezone
 from longcase.edge.systemd import notify
 from longcase.edge.timetable import Timetable
@@ -22,6 +22,8 @@ from longcase.engine.engine import BEAT, Engine
 from longcase.engine.mailing import Mailing
 from longcase.engine.outage import Outage
 from longcase.engine.world import World
+from longcase.host import full_host_name
+from longcase.secret import mask_of
 from longcase.start import StartError, harmless, prepared
 from longcase.texts.record import RunRecord
 from longcase.texts.settings import Settings
@@ -74,12 +76,12 @@ class Service:
         )
         self._post = OutboxPost(folders.state_dir / "outbox", settings.mail, tell)
         self._post.start()
-        world = World(self._clock, self._pool, self._post, history, tell, Outage(tell))
+        world = World(self._clock, self._pool, self._post, history, tell, Outage(tell), mask_of)
         config = settings.path if settings.named else ""
         mailing = Mailing(world, settings.mail.operator, full_host_name(), config)
         self._engine = Engine(world, wake=self._wake.set, mailing=mailing, max_parallel=settings.max_parallel)
         self._timetable = Timetable(self._engine.due)
-        self._jobs = JobsFolder(folders.jobs_dir, machine_timezone())
+        self._jobs = JobsFolder(folders.jobs_dir, machine_timezone(), settings.defaults)
 
     async def serve(self) -> None:
         """Run what is due until `stop`, then let what runs end, for `stop_timeout` at most."""
@@ -105,9 +107,11 @@ class Service:
         if self._failure is not None:
             raise self._failure
 
-    async def run_once(self, pipeline: Pipeline, trigger: str) -> RunRecord:
+    async def run_once(
+        self, pipeline: Pipeline, trigger: str, params: Mapping[str, str] | None = None
+    ) -> RunRecord:
         """Run a pipeline now, to its end or until `stop`: its record. Raises StartError where none began."""
-        run = self._engine.run_by_hand(pipeline, trigger)
+        run = self._engine.run_by_hand(pipeline, trigger, params)
         await self._drive(until=lambda: self._stopping.is_set() or not self._engine.busy)
         await self._drain()
         record = None

@@ -12,6 +12,7 @@ from longcase.engine.mailing import Mailing
 from longcase.engine.outage import Outage
 from longcase.engine.world import World
 from longcase.testing import InMemoryPool, InMemoryPost, ManualClock
+from longcase.workers.mask import Mask
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
@@ -27,13 +28,12 @@ def pipeline(name="etl", tasks=None, cron="*/10 * * * *", *, zone="UTC", to=("a@
         ),
         schedule=Schedule(expressions=(Cron(cron),) if cron else (), timezone=zone),
         mail=MailPolicy(to=to),
-        job_file=f"# {name}",
-        **more,
+        **{"job_file": f"# {name}", **more},
     )
 
 
-def retrying(name="etl", retries=1, delay=10):
-    policy = RetryPolicy(retries=retries, delay=timedelta(seconds=delay))
+def retrying(name="etl", retries=1, delay=10, policy=None):
+    policy = policy or RetryPolicy(retries=retries, delay=timedelta(seconds=delay))
     return Pipeline(
         name=name,
         tasks=(Task(name="only", action=Command("true"), retry=policy),),
@@ -43,13 +43,17 @@ def retrying(name="etl", retries=1, delay=10):
 
 
 class Harness:
-    """`restart` builds a new engine over the same folder, as a daemon that was killed and started again."""
+    """`restart` builds a new engine over the same folder, as a daemon that was killed and started again.
+
+    The value of a secret from the environment is the variable's name. `chance`: what chance decides.
+    """
 
     def __init__(self, root, operator=()):
         self.root = root
         self.operator = operator
         self.clock = ManualClock(START)
         self.max_parallel = 8
+        self.chance = 0.5
         self.restart()
 
     def restart(self):
@@ -60,7 +64,14 @@ class Harness:
         self.history = History(self.root)
         self.recovered, _ = self.history.recover(self.clock.now())
         world = World(
-            self.clock, self.pool, self.post, self.history, self.events.append, Outage(self.events.append)
+            self.clock,
+            self.pool,
+            self.post,
+            self.history,
+            self.events.append,
+            Outage(self.events.append),
+            lambda environment: Mask(source.env for source in environment.secrets.values()),
+            lambda: self.chance,
         )
         mailing = Mailing(world, self.operator, "host.example.com")
         self.engine = Engine(world, wake=self._wake, mailing=mailing, max_parallel=self.max_parallel)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.harness import START, Harness, pipeline, retrying
 from longcase.domain.event import (
@@ -18,8 +19,17 @@ from longcase.domain.event import (
     Trouble,
 )
 from longcase.domain.outcome import RunState, TaskState
-from longcase.domain.pipeline import Call, Dependency, Passing, Pipeline, Task
-from longcase.domain.policy import MailOn, MailPolicy
+from longcase.domain.pipeline import (
+    Call,
+    Command,
+    Dependency,
+    Environment,
+    Passing,
+    Pipeline,
+    SecretSource,
+    Task,
+)
+from longcase.domain.policy import MailOn, MailPolicy, RetryPolicy
 from longcase.engine.engine import BEAT
 
 DIAMOND = {"load": [], "left": ["load"], "right": ["load"], "join": ["left", "right"], "aside": ["load"]}
@@ -232,6 +242,59 @@ def test_a_run_by_hand_needs_no_schedule(harness):
     harness.end("only")
     record = harness.history.record(run)
     assert (record.instant, record.trigger, record.asked) == (None, "hand (alice)", START)
+
+
+def test_a_retry_waits_as_its_policy_says_with_chance_deciding_within_the_jitter(harness):
+    policy = RetryPolicy(retries=3, delay=timedelta(seconds=10), backoff=2, jitter=0.5)
+    harness.chance = 1.0
+    harness.accept(retrying(policy=policy))
+    harness.pass_time(600, "etl")
+    for wait in (15, 30):
+        harness.end("only", TaskState.FAILED, exception="E: e")
+        harness.pass_time(wait - 1)
+        assert harness.running() == []
+        harness.pass_time(1)
+        assert harness.running() == ["only"]
+
+
+def test_a_run_has_the_parameters_of_its_pipeline_and_by_hand_those_that_are_given(harness):
+    harness.accept(pipeline(params={"region": "eu", "pages": "3"}))
+    harness.pass_time(600, "etl")
+    assert harness.pool.started[-1].params == {"region": "eu", "pages": "3"}
+    by_hand = pipeline("other", cron="", params={"region": "eu", "pages": "3"})
+    run = harness.engine.run_by_hand(by_hand, "hand", {"region": "us"})
+    harness.engine.step()
+    assert harness.pool.started[-1].params == {"region": "us", "pages": "3"}
+    assert harness.history.record(run).params == {"region": "us", "pages": "3"}
+
+
+def test_a_result_that_some_task_wants_as_json_is_asked_for_as_json(harness):
+    consumer = Task(name="b", action=Command("cat"), depends_on=(Dependency("a", Passing.STDIN),))
+    producers = [Task(name=name, action=Call("m:f")) for name in ("a", "c")]
+    definition = pipeline(cron="")
+    harness.engine.run_by_hand(replace(definition, tasks=(*producers, consumer)), "hand")
+    harness.engine.step()
+    assert {each.task.name: each.json_result for each in harness.pool.started} == {"a": True, "c": False}
+
+
+def test_a_secret_that_stands_in_the_job_file_stands_in_no_record_and_no_mail(harness):
+    arguments = Call("m:f", ("--token=s3cret", 1), {"password": "s3cret"})
+    definition = replace(
+        pipeline(cron="", job_file='args = ["--token=s3cret"]', description="by s3cret", params={"p": ""}),
+        tasks=(Task(name="a", action=arguments), Task(name="b", action=Command("curl -u me:s3cret"))),
+        environment=Environment(secrets={"TOKEN": SecretSource(env="s3cret")}),
+    )
+    run = harness.engine.run_by_hand(definition, "hand", {"p": "a s3cret"})
+    harness.engine.step()
+    assert harness.pool.started[0].params == {"p": "a s3cret"}
+    for task in ("a", "b"):
+        harness.end(task, TaskState.FAILED, exception="E: e")
+    record = harness.history.record(run)
+    assert (record.job_file, record.params) == ('args = ["--token=•••"]', {"p": "a •••"})
+    assert len(harness.post.letters) == 2
+    for letter in harness.post.letters:
+        assert "s3cret" not in letter.text + letter.html + letter.subject
+        assert "•••" in letter.text
 
 
 def test_each_message_wakes_whoever_drives_the_engine(harness):

@@ -386,3 +386,34 @@ def test_any_text_at_all_gives_a_mail_that_can_be_encoded(exception, traceback, 
 def test_importing_letters_loads_no_template_engine():
     code = "import sys, longcase.texts.letter; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_command_is_shown_with_what_other_tasks_passed_to_it_beside_it():
+    publish = Task(
+        name="divide",
+        action=Command("publish --rows $ROWS"),
+        depends_on=(
+            Dependency("load", Passing.STDIN),
+            Dependency("limits", Passing.ENV, "ROWS"),
+            Dependency("warm"),
+        ),
+    )
+    assert (
+        "  publish --rows $ROWS\n"
+        "  # standard input: result of load, [3, 5, 8]\n"
+        "  # $ROWS: result of limits, 99\n"
+    ) in compose(task=publish).text
+
+
+def test_the_parameters_of_a_run_stand_among_the_facts():
+    assert "Parameter     region=eu\n" in compose(params={"region": "eu"}).text
+
+
+def test_what_the_job_file_says_is_shown_without_secrets_even_where_it_is_cut():
+    hiding = {"hide": lambda text: text.replace("s3cret", "•••")}
+    long = Task(name="divide", action=Call("fails:divide", args=("x" * 396 + "s3cret",)))
+    letter = compose(task=long, passed={}, **hiding)
+    assert "xxx•••" in letter.text
+    assert "s3" not in letter.text
+    command = Task(name="divide", action=Command(("curl", "-u", "me:s3cret")))
+    assert "curl -u me:•••\n" in compose(task=command, **hiding).text.replace("'", "")

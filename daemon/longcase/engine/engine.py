@@ -4,7 +4,7 @@ import heapq
 import itertools
 import secrets
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 from longcase.domain.attempt import Attempt
@@ -20,6 +20,7 @@ from longcase.engine.messages import (
     Accept,
     Due,
     Ended,
+    Expire,
     Message,
     PipelineMessage,
     Refuse,
@@ -48,7 +49,12 @@ class Engine:
     """
 
     def __init__(
-        self, world: World, *, wake: Callable[[], None], mailing: Mailing, max_parallel: int
+        self,
+        world: World,
+        *,
+        wake: Callable[[], None],
+        mailing: Mailing,
+        max_parallel: int,
     ) -> None:
         self._world = world
         self._wake = wake
@@ -84,11 +90,12 @@ class Engine:
         """An attempt ended."""
         self._put(Ended(attempt, outcome))
 
-    def run_by_hand(self, pipeline: Pipeline, trigger: str) -> str:
-        """Someone asks for a run now; returns its id."""
+    def run_by_hand(self, pipeline: Pipeline, trigger: str, params: Mapping[str, str] | None = None) -> str:
+        """Someone asks for a run now; returns its id. `params` override the pipeline's own."""
         asked = self._world.clock.now().astimezone(pipeline.schedule.zone)
-        run = run_id(pipeline.name, asked, secrets.token_hex(3))
-        header = RunHeader(run=run, pipeline=pipeline.name, asked=asked, trigger=trigger)
+        run = run_id(pipeline.name, asked, secrets.token_hex(4))
+        given = {**pipeline.params, **(params or {})}
+        header = RunHeader(run=run, pipeline=pipeline.name, asked=asked, trigger=trigger, params=given)
         self._put(RunByHand(pipeline, header))
         return run
 
@@ -151,6 +158,8 @@ class Engine:
                 self._runs.end(attempt, outcome, self._now)
             case Retry(run, task):
                 self._runs.retry(run, task, self._now)
+            case Expire(run):
+                self._runs.expire(run, self._now)
             case Save(run):
                 self._runs.save(run, self._now)
             case Stop():

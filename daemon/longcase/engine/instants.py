@@ -188,7 +188,9 @@ class Instants:
             self._history.settle(skipped_line(name, local, f"run {on} was still on"))
             self._tell(InstantSkipped(when=now, pipeline=name, instant=instant, because=on))
         else:
-            header = RunHeader(run=run_id(name, instant), pipeline=name, asked=local, instant=local)
+            header = RunHeader(
+                run=run_id(name, instant), pipeline=name, asked=local, instant=local, params=pipeline.params
+            )
             with suppress(RunExistsError):  # it has its entry, from before a crash
                 self._begin(pipeline, header)
                 self._on[name] = header.run

@@ -10,17 +10,26 @@ from longcase.domain.run import Run, RunHeader
 from longcase.edge.history import Journal
 from longcase.texts.record import Intent, RunRecord, Step
 from longcase.texts.recorder import Recorder
+from longcase.workers.words import duration
 
 
 class LiveRun:
-    """Holds the definition that the run began with: a changed job file does not touch it."""
+    """Holds the definition that the run began with: a changed job file does not touch it.
+
+    `intent` is `header` as it is recorded, without secrets.
+    """
 
     def __init__(
-        self, pipeline: Pipeline, intent: Intent, journal: Journal, write: Callable[[Step], None]
+        self,
+        pipeline: Pipeline,
+        header: RunHeader,
+        intent: Intent,
+        journal: Journal,
+        write: Callable[[Step], None],
     ) -> None:
         self.pipeline = pipeline
+        self.header = header
         self.journal = journal
-        self.header: RunHeader = intent.header
         self.started = intent.at
         self.run = Run(pipeline.graph, {task.name: task.retry for task in pipeline.tasks})
         self.results: dict[str, ResultRef | None] = {}
@@ -58,8 +67,17 @@ class LiveRun:
                 for edge in task.depends_on
                 if edge.passing is not Passing.ORDER
             },
+            json_result=task_name in self.pipeline.passed_as_json,
         )
         return attempt
+
+    @property
+    def late(self) -> str:
+        """Why tasks end with the run, where its time is over."""
+        allowed = self.pipeline.run_timeout
+        if not self.run.expired or allowed is None:
+            return ""
+        return f"the run had no end within its run_timeout of {duration(allowed.total_seconds())}"
 
     def end(self, attempt: Attempt, outcome: Outcome) -> None:
         """An attempt is over: its result, if any, can be passed on."""

@@ -76,6 +76,13 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Expire:
+    """The time that a run may take is over."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class Save:
     """A run has ended, and its document could not be written yet."""
 
@@ -90,4 +97,4 @@ class Stop:
 PipelineMessage = Accept | Refuse | Remove | Due | RunByHand
 """These change what is known of a pipeline: they are acted on one after the other, whatever the disk does."""
 
-Message = PipelineMessage | Resume | Ended | Retry | Save | Stop
+Message = PipelineMessage | Resume | Ended | Retry | Expire | Save | Stop

@@ -4,15 +4,17 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from longcase.domain.attempt import Attempt
 from longcase.domain.event import RunEnded, RunStarted, TaskBlocked, TaskEnded, TaskStarted
-from longcase.domain.outcome import FAILURES, Outcome, TaskState
+from longcase.domain.outcome import FAILURES, Outcome, RunState, TaskState
 from longcase.domain.pipeline import Pipeline
 from longcase.domain.run import Move, RunHeader
 from longcase.edge.history import Journal
 from longcase.engine.live import LiveRun
 from longcase.engine.mailing import Mailing
-from longcase.engine.messages import Message, Retry, Save
+from longcase.engine.messages import Expire, Message, Retry, Save
 from longcase.engine.outage import AGAIN
 from longcase.engine.world import World
 from longcase.texts.record import Begin, End, Finish, Intent, Settle, Step
@@ -49,14 +51,26 @@ class Runs:
     def begin(self, pipeline: Pipeline, header: RunHeader, now: datetime) -> None:
         """Make the intent durable, then start. Raises OSError or RunExistsError with nothing begun."""
         started = now.astimezone(pipeline.schedule.zone)
-        tasks = pipeline.graph.order
-        intent = Intent(at=started, header=header, job_file=pipeline.job_file, tasks=tasks)
+        intent = self._intent(pipeline, header, started)
         journal = self._world.history.open(intent)
-        live = LiveRun(pipeline, intent, journal, lambda step: self._write(journal, step))
+        live = LiveRun(pipeline, header, intent, journal, lambda step: self._write(journal, step))
         self._live[live.id] = live
+        if pipeline.run_timeout is not None:
+            self._later(pipeline.run_timeout.total_seconds(), Expire(live.id))
         late = now - (header.instant or now)
         self._world.tell(RunStarted(when=now, pipeline=pipeline.name, run=live.id, late=late))
         self._moved(live, live.run.start(), now)
+
+    def _intent(self, pipeline: Pipeline, header: RunHeader, started: datetime) -> Intent:
+        """What is recorded is read by people: no secret stands in it, wherever it came from."""
+        hide = self._world.mask(pipeline.environment).hide
+        params = {name: hide(value) for name, value in header.params.items()}
+        return Intent(
+            at=started,
+            header=replace(header, params=params),
+            job_file=hide(pipeline.job_file),
+            tasks=pipeline.graph.order,
+        )
 
     def dispatch(self, now: datetime) -> None:
         """Begin what is ready, as far as there is room."""
@@ -73,8 +87,9 @@ class Runs:
         own, *others = live.run.record(name, outcome)
         at = live.in_zone(now)
         live.note(End(at=at, task=name, attempt=attempt.number, after=own.after, outcome=outcome))
-        retry_in = attempt.task.retry.delay if own.after is TaskState.WAITING and not self._stopping else None
-        if retry_in is not None:
+        retry_in = None
+        if own.after is TaskState.WAITING and not self._stopping:
+            retry_in = attempt.task.retry.wait(attempt.number, self._world.chance())
             self._later(retry_in.total_seconds(), Retry(live.id, name))
         self._tell_end(attempt, outcome, retry_in, now)
         self._moved(live, others, now)
@@ -84,9 +99,21 @@ class Runs:
 
     def retry(self, run: str, task: str, now: datetime) -> None:
         """The delay before a task's next attempt is over."""
-        if run in self._live and not self._stopping:
-            live = self._live[run]
+        live = self._live.get(run)
+        if live and not self._stopping and live.run.states[task] is TaskState.WAITING:
             self._moved(live, [live.run.retry(task)], now)
+
+    def expire(self, run: str, now: datetime) -> None:
+        """The time of a run is over: what runs in it is ended, and nothing more begins."""
+        live = self._live.get(run)
+        if live is None or live.run.finished:
+            return
+        moves = live.run.expire()
+        self._ready = deque((other, task) for other, task in self._ready if other is not live)
+        for attempt in live.attempts.values():
+            self._world.pool.cancel(attempt, live.late)
+        self._moved(live, moves, now)
+        self._finish_if_done(live, now)
 
     def save(self, run: str, now: datetime) -> None:
         """Write the document of a run that has ended; until that is done, the run counts as on."""
@@ -161,7 +188,8 @@ class Runs:
                 if not self._stopping:
                     self._ready.append((live, move.task))
                 continue
-            live.note(Settle(at=at, task=move.task, after=move.after, because=move.because))
+            reason = (live.late or None) if move.after is TaskState.CANCELLED else None
+            live.note(Settle(at=at, task=move.task, after=move.after, because=move.because, reason=reason))
             if move.after is TaskState.BLOCKED:
                 self._world.tell(
                     TaskBlocked(
@@ -175,6 +203,8 @@ class Runs:
 
     def _finish_if_done(self, live: LiveRun, now: datetime) -> None:
         if live.run.finished:
+            if live.run.state is RunState.FAILED and FAILURES.isdisjoint(live.run.states.values()):
+                self._mailing.expired(live, now)
             live.note(Finish(at=live.in_zone(now), state=live.run.state))
             self.save(live.id, now)
 

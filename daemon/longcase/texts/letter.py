@@ -1,20 +1,16 @@
 """Mails, composed as values: the edge only sends them."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 
 from longcase.domain.outcome import Outcome, TaskState
-from longcase.domain.pipeline import Call, Command, Passing, Pipeline, Task
+from longcase.domain.pipeline import TO_COMMANDS, Call, Command, Passing, Pipeline, Task
 from longcase.texts import words
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from longcase.texts.templating import render
 
 _MOST_TASKS: Final = 50
 _MOST_NAMES: Final = 12
@@ -44,7 +40,8 @@ class FailureReport(Struct, frozen=True, kw_only=True):
 
     `passed`: by dependency name, the repr of the result that it passed to the task. `states`: of every task
     of the run, at this moment. `blocked`: what will not run because of this task, in topological order.
-    `log` is the path of the task's log; `config`: the settings that commands must name, if they must.
+    `log` is the path of the task's log; `config`: the settings that commands must name, if they must; `hide`
+    takes secrets out of what the job file says.
     """
 
     pipeline: Pipeline
@@ -60,9 +57,11 @@ class FailureReport(Struct, frozen=True, kw_only=True):
     states: Mapping[str, TaskState]
     blocked: tuple[str, ...]
     passed: Mapping[str, str] = {}
+    params: Mapping[str, str] = {}
     next: datetime | None = None
     config: str = ""
     usual: timedelta | None = None
+    hide: Callable[[str], str] = str
 
 
 def compose_failure(report: FailureReport, to: tuple[str, ...]) -> Letter:
@@ -71,29 +70,10 @@ def compose_failure(report: FailureReport, to: tuple[str, ...]) -> Letter:
     return Letter(
         to=to,
         subject=_subject(report),
-        text=words.printable(_templates().get_template("failure.txt.j2").render(view)),
-        html=words.printable(_templates().get_template("failure.html.j2").render(view)),
+        text=render("failure.txt.j2", view),
+        html=render("failure.html.j2", view),
         pipeline=report.pipeline.name,
         thread=report.run,
-    )
-
-
-@cache
-def _templates() -> "Environment":
-    from jinja2 import (  # noqa: PLC0415 - 64 ms and 11 MB, which only the first mail needs
-        Environment,
-        FileSystemLoader,
-        StrictUndefined,
-        select_autoescape,
-    )
-
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=select_autoescape(["html.j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
     )
 
 
@@ -108,7 +88,8 @@ def _view(report: FailureReport) -> dict[str, Any]:
     """What the templates say, in the order in which they say it."""
     outcome = report.outcome
     return {
-        "pipeline": report.pipeline,
+        "pipeline": report.pipeline.name,
+        "description": report.hide(report.pipeline.description),
         "task": report.task.name,
         "run": report.run,
         "host": report.host,
@@ -164,6 +145,8 @@ def _facts(report: FailureReport) -> Iterator[tuple[str, str]]:
     yield "Attempt", f"{report.attempt} of {report.task.retry.attempts}"
     yield "Instant", words.moment(report.instant, zone) if report.instant else "none: it was run by hand"
     yield "Trigger", words.one_line(report.trigger, _MOST_OF_VALUE)
+    for name, value in report.params.items():
+        yield "Parameter", words.one_line(report.hide(f"{name}={value}"), _MOST_OF_VALUE)
     yield "Host", words.one_line(report.host, _MOST_OF_VALUE)
     yield "Run", report.run
     yield "Run started", words.moment(report.started, zone)
@@ -187,7 +170,7 @@ def _took(report: FailureReport) -> str:
 def _action(report: FailureReport) -> str:
     action = report.task.action
     if isinstance(action, Command):
-        return action.run if isinstance(action.run, str) else shlex.join(action.run)
+        return "\n".join([_command(action, report), *_handed_over(report)])
     arguments = list(_arguments(action, report))
     lines = [f"    {value},  # {origin}" if origin else f"    {value}," for value, origin in arguments]
     if len(lines) > _MOST_ARGUMENTS:
@@ -200,11 +183,26 @@ def _action(report: FailureReport) -> str:
     return "\n".join([f"{action.target}(", *lines, ")"])
 
 
+def _command(action: Command, report: FailureReport) -> str:
+    return report.hide(action.run if isinstance(action.run, str) else shlex.join(action.run))
+
+
+def _handed_over(report: FailureReport) -> Iterator[str]:
+    """What a command got from other tasks, as comments beside it."""
+    for edge in report.task.depends_on:
+        if edge.passing in TO_COMMANDS:
+            how = f"${edge.name}" if edge.passing is Passing.ENV else "standard input"
+            value = words.one_line(report.passed.get(edge.task, "…"), _MOST_OF_VALUE)
+            yield f"# {how}: result of {edge.task}, {value}"
+
+
 def _arguments(call: Call, report: FailureReport) -> Iterator[tuple[str, str]]:
     """Each argument as the callable got it, and of whose making it is ("": the job file's)."""
     for value in call.args:
-        yield _cut(repr(value), _MOST_OF_VALUE), ""
-    keywords = {name: (_cut(repr(value), _MOST_OF_VALUE), "") for name, value in call.kwargs.items()}
+        yield _cut(report.hide(repr(value)), _MOST_OF_VALUE), ""
+    keywords = {
+        name: (_cut(report.hide(repr(value)), _MOST_OF_VALUE), "") for name, value in call.kwargs.items()
+    }
     for edge in report.task.depends_on:
         value = words.one_line(report.passed.get(edge.task, "…"), _MOST_OF_VALUE)
         if edge.passing is Passing.ARG:

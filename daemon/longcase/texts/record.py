@@ -46,12 +46,13 @@ class End(Struct, frozen=True, kw_only=True, tag="end", tag_field="step"):
 
 
 class Settle(Struct, frozen=True, kw_only=True, tag="settle", tag_field="step"):
-    """A task reached its end without an attempt: blocked, or cancelled with the task it waits for."""
+    """A task reached its end without an attempt: blocked, cancelled with another, or with its run."""
 
     at: datetime
     task: str
     after: TaskState
     because: str
+    reason: str | None = None
 
 
 class Finish(Struct, frozen=True, kw_only=True, tag="finish", tag_field="step"):

@@ -60,7 +60,7 @@ class Recorder:
                 self._end(step)
             case Settle():
                 blocked_by = step.because if step.after is TaskState.BLOCKED else None
-                self._change(step.task, state=step.after, blocked_by=blocked_by)
+                self._change(step.task, state=step.after, blocked_by=blocked_by, reason=step.reason)
             case Finish():
                 self._finish(step)
             case Intent():
