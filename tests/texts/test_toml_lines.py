@@ -1,9 +1,10 @@
 import tomllib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longcase.texts.toml_lines import line_of, locate
+from longcase.texts.toml_lines import LONGEST_KEY, head, line_of, locate, overlong_key, unclosed
 
 TEXT = '''\
 # a comment with = [ { " in it
@@ -142,3 +143,66 @@ def test_no_way_of_writing_values_leads_astray(statements):
         if key in [f"{sign}{n}" for n in range(8) for sign in ("k", "q ", "p ")]
     ]
     assert sorted(found) == expected
+
+
+def test_what_is_wanted_is_found_as_it_is_without_reading_on():
+    whole = locate(TEXT)
+    for path, line in whole.items():
+        part = locate(TEXT, {path})
+        assert part[path] == line
+        assert part.items() <= whole.items()
+    assert len(locate(TEXT, {next(iter(whole))})) == 1
+    assert locate(TEXT, {("not", "there")}) == whole
+
+
+@given(st.lists(STATEMENTS, max_size=8))
+def test_the_head_of_a_statement_is_that_of_each_of_its_lines(statements):
+    text = ""
+    expected = []
+    for number, (before, key, value, after) in enumerate(statements):
+        text += before.format(number)
+        expected.append((text.count("\n") + 1, key.format(number)))
+        text += f"{key.format(number)} = {value}{after}\n"
+        expected.append((text.count("\n"), key.format(number)))
+    assert [(line, head(text, line)) for line, _ in expected] == expected
+
+
+@pytest.mark.parametrize(
+    "value", ['"""x "y"', '"""x "', "'''x", "'''it's", '"""', "'x", '["x",\n[', '{ a = """ "b"']
+)
+def test_what_is_never_closed_is_found_where_it_opens(value):
+    assert unclosed(f'a = """\n"""\nb = {value}\nc = "1"\n') == 3
+
+
+DOTTED = "a . 'b'." * (LONGEST_KEY // 2)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"{DOTTED}a = 1",
+        f"[{DOTTED}a]",
+        f"[[{DOTTED}a]]",
+        f"x = {{ {DOTTED}a = 1 }}",
+        f"{DOTTED}a",
+        DOTTED + "a",
+    ],
+)
+def test_a_key_of_too_many_parts_is_found_at_its_line(key):
+    assert overlong_key(f'x = """\n\n"""\n{key}\n') == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{DOTTED[:-1]} = 1",
+        f"# {DOTTED}a",
+        f'x = "{DOTTED}a"',
+        f"x = '''\n{DOTTED}a'''",
+        f"x = [{'1.5, ' * LONGEST_KEY}]",
+        "a.b = 1\n" * LONGEST_KEY,
+        f"x = 'not closed\n{'some words. ' * LONGEST_KEY}",
+    ],
+)
+def test_what_is_no_key_of_too_many_parts_is_none_however_many_dots_it_has(text):
+    assert overlong_key(text) is None

@@ -4,14 +4,15 @@ What a file event says is only a hint to look: the folder is scanned and each fi
 read when it has been quiet for a moment, so that one that is being written is not taken for an error.
 """
 
+import errno
 import os
-import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from longcase.domain.errors import LongcaseError
+from longcase.disk import read_regular
 from longcase.domain.pipeline import Pipeline
 from longcase.texts.jobfile import JobFileErrors, read_job_file
 from longcase.texts.words import size
@@ -22,17 +23,15 @@ QUIET = 0.3
 PATIENCE = 1.0
 """Seconds without a change after which a file that is broken, or missing, is taken for what it seems."""
 
-LARGEST = 10 * 1024 * 1024
-"""Bytes that a job file may have at most."""
+LARGEST = 1024 * 1024
+"""Bytes that a job file may have at most: 20,000 tasks, and 2 s in which nothing else is done."""
 
-# A FIFO would be waited for, and a terminal would become the daemon's.
-_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_REFUSED = {
+    errno.EINVAL: "is no regular file; put a file there, or a link to one",
+    errno.EFBIG: f"is larger than {size(LARGEST)}; make several pipelines of it",
+}
 
 _Stamp = tuple[int, int, int]
-
-
-class UnreadableError(LongcaseError):
-    """What lies where a job file should can't be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +70,15 @@ class _Seen:
 
 
 class JobsFolder:
-    """Remembers what it told: each change is told once. Times are monotonic seconds."""
+    """Remembers what it told: each change is told once. Times are monotonic seconds.
 
-    def __init__(self, folder: Path, machine_timezone: str) -> None:
+    `defaults`: what the daemon's settings say for every task.
+    """
+
+    def __init__(self, folder: Path, machine_timezone: str, defaults: Mapping[str, Any]) -> None:
         self.folder = folder
         self._timezone = machine_timezone
+        self._defaults = defaults
         self._seen: dict[str, _Seen] = {}
         self._fresh = True
 
@@ -98,9 +101,7 @@ class JobsFolder:
 
     def read_all(self) -> list[Good | Bad]:
         """Every job file as it is now, by name, quiet or not. Raises OSError."""
-        return [
-            read(name, self.folder / f"{name}.toml", self._timezone) for name, _ in sorted(self._stamps())
-        ]
+        return [self._read(name) for name, _ in sorted(self._stamps())]
 
     @property
     def names(self) -> set[str]:
@@ -122,14 +123,16 @@ class JobsFolder:
         quiet = now - seen.since
         if quiet < QUIET:
             return None
-        path = self.folder / f"{name}.toml"
-        change: Change = Gone(_shown(name)) if seen.stamp is None else read(name, path, self._timezone)
+        change: Change = Gone(_shown(name)) if seen.stamp is None else self._read(name)
         if not isinstance(change, Good) and quiet < PATIENCE:
             return None
         seen.told = True
         if isinstance(change, Gone):
             del self._seen[name]
         return change
+
+    def _read(self, name: str) -> Good | Bad:
+        return read(name, self.folder / f"{name}.toml", self._timezone, self._defaults)
 
     def _stamps(self) -> Iterator[tuple[str, _Stamp]]:
         for entry in os.scandir(self.folder):
@@ -153,36 +156,27 @@ def _quiet_before(stamp: _Stamp | None) -> float:
     return PATIENCE if abs(time.time() - written) >= PATIENCE else (QUIET + PATIENCE) / 2
 
 
-def read(name: str, path: Path, timezone: str) -> Good | Bad:
-    """Read one job file, as it is now. Never raises: one file is no reason not to read the others."""
+def read(name: str, path: Path, timezone: str, defaults: Mapping[str, Any]) -> Good | Bad:
+    """Read one job file, as it is now. Never raises: one file is no reason not to read the others.
+
+    `defaults`: what the daemon's settings say for every task.
+    """
     place = _shown(str(path))
+    if place != str(path):
+        why = "its path has signs that can't be printed; rename the file, or its folder"
+        return Bad(_shown(name), place, (f"{place}:1: {why}",))
     try:
-        return Good(read_job_file(_content(path), name=name, path=place, machine_timezone=timezone))
+        content = read_regular(path, LARGEST)
+        return Good(
+            read_job_file(content, name=name, path=place, machine_timezone=timezone, defaults=defaults)
+        )
     except JobFileErrors as error:
-        return Bad(_shown(name), place, tuple(map(str, error.problems)))
-    except UnreadableError as error:
-        why = str(error)
+        return Bad(name, place, tuple(map(str, error.problems)))
     except OSError as error:
-        why = f"can't be read: {error.strerror}"
+        why = _REFUSED.get(error.errno or 0, f"can't be read: {error.strerror}")
     except Exception as error:  # noqa: BLE001 - whatever a file holds, the others are read
         why = f"can't be read: {error!r}; that is a defect of Longcase: please report it, with the file"
-    return Bad(_shown(name), place, (f"{place}:1: {why}",))
-
-
-def _content(path: Path) -> bytes:
-    if _shown(str(path)) != str(path):
-        raise UnreadableError("its path has signs that can't be printed; rename the file, or its folder")
-    descriptor = os.open(path, _FLAGS)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnreadableError("is no regular file; put a file there, or a link to one")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(LARGEST + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > LARGEST:
-        raise UnreadableError(f"is larger than {size(LARGEST)}; make several pipelines of it")
-    return content
+    return Bad(name, place, (f"{place}:1: {why}",))
 
 
 def _shown(name: str) -> str:

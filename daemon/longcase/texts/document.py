@@ -2,15 +2,25 @@
 
 import re
 import tomllib
-from bisect import bisect_left
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct
 
 from longcase.domain.errors import LongcaseError
-from longcase.texts.faults import Fault, printable, quoted
-from longcase.texts.toml_lines import KeyPath, line_of, locate, unclosed
+from longcase.texts.faults import MOST_KEPT, Fault, excerpt, quoted
+from longcase.texts.toml_lines import (
+    LONGEST_KEY,
+    KeyPath,
+    deepest,
+    head,
+    line_of,
+    locate,
+    longest_number,
+    overlong_key,
+    unclosed,
+)
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -26,7 +36,7 @@ _REMEDIES = {
     "Expected '=' after a key": "a line is key = value, [table] or # comment; a key with blanks or other "
     "signs stands in quotes",
     "Invalid statement": "a line is key = value, [table] or # comment",
-    "Expected newline or end of document": "one key = value a line",
+    "Expected newline or end of document": "one key = value a line; text stands in quotes",
     "Unclosed array": "its elements are separated by commas, and ] closes it",
     "Unclosed inline table": "its key = value pairs are separated by commas on one line, and } closes it",
     "Unescaped '\\' in a string": "write \\\\ for a backslash, or put the text in 'single quotes'",
@@ -37,6 +47,10 @@ _REMEDIES = {
     "Expected \"'": "add the quotes that close the string",
     "Invalid date or datetime": "there is no such day or time",
 }
+
+
+MOST_TOLD = 100
+"""How many errors of one document are told: more, nobody reads."""
 
 
 class Problem(Struct, frozen=True):
@@ -73,12 +87,19 @@ class Document:
         self.data = self._parse()
 
     def refused(self, faults: Iterable[Fault]) -> DocumentErrors:
-        """The error that tells all of `faults`, each at its line."""
-        lines = locate(self.text)
-        return self._refusal(
-            Problem(self.path, line_of(fault.path, lines), key_text(fault.path), fault.message)
-            for fault in faults
-        )
+        """The error that tells the first MOST_TOLD of `faults`, each at its line, and how many more."""
+        faults = tuple(faults)
+        lines = locate(self.text, {fault.path for fault in faults if fault.path})
+        placed = sorted(((line_of(fault.path, lines), fault) for fault in faults), key=itemgetter(0))
+        problems = [
+            Problem(self.path, line, key_text(fault.path), fault.message)
+            for line, fault in placed[:MOST_TOLD]
+        ]
+        if len(placed) > MOST_TOLD:
+            least = "at least " if len(placed) >= MOST_KEPT else ""
+            more = f"… and {least}{len(placed) - MOST_TOLD} more"
+            problems.append(Problem(self.path, placed[MOST_TOLD][0], "", more))
+        return self._refusal(problems)
 
     def _decode(self, source: str | bytes) -> str:
         if isinstance(source, str):
@@ -93,19 +114,25 @@ class Document:
             ) from None
 
     def _parse(self) -> dict[str, Any]:
+        overlong = overlong_key(self.text)
+        if overlong:
+            raise self._unreadable(overlong, f"a key of more than {LONGEST_KEY} parts; use fewer dots")
         try:
             return tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
             message, line = self._syntax(str(error))
         except RecursionError:
-            message, line = "nested too deeply; use fewer levels of brackets", self._breaking_line()
-        except ValueError as error:  # such as an integer of thousands of digits
-            message, line = f"not a value that can be read: {error}", self._breaking_line()
+            message, line = "nested too deeply; use fewer levels of brackets", deepest(self.text)
+        except ValueError:
+            right = "an integer has at most 64 bits; write a longer number as text, in quotes"
+            message, line = f"not a value that can be read; {right}", longest_number(self.text)
         raise self._unreadable(line, message)
 
     def _syntax(self, error: str) -> tuple[str, int]:
-        """The parser's message, with what stands on the line and what would be right; and the line."""
-        lines = self.text.split("\n")
+        """The parser's message, with the key on the line and what would be right; and the line.
+
+        The value is not repeated: it may be a secret.
+        """
         position = _POSITION.search(error)
         if position and position[1]:
             line = int(position[1])
@@ -113,13 +140,10 @@ class Document:
             line = unclosed(self.text) or self.text.rstrip().count("\n") + 1
         what = _POSITION.sub("", error)
         remedy = next((right for start, right in _REMEDIES.items() if what.startswith(start)), "")
+        key = head(self.text, line)
+        place = f", at `{excerpt(key)}`" if key else ""
         tail = f"; {remedy}" if remedy else ""
-        return f"no valid TOML: {what}, found `{printable(lines[line - 1].strip())}`{tail}", line
-
-    def _breaking_line(self) -> int:
-        """The line that breaks the parser itself: the last of the shortest run of lines that does."""
-        lines = self.text.split("\n")
-        return bisect_left(range(len(lines)), True, key=lambda end: _breaks("\n".join(lines[: end + 1]))) + 1
+        return f"no valid TOML: {what}{place}{tail}", line
 
     def _unreadable(self, line: int, message: str) -> DocumentErrors:
         return self._refusal([Problem(self.path, line, "", message)])
@@ -135,13 +159,3 @@ def key_text(path: KeyPath) -> str:
             bare = part if _BARE_KEY.fullmatch(part) else quoted(part)
             text += f".{bare}" if text else bare
     return text
-
-
-def _breaks(text: str) -> bool:
-    try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return False
-    except (RecursionError, ValueError):
-        return True
-    return False

@@ -13,6 +13,12 @@ from longcase.texts.toml_lines import KeyPath
 NOT_YET = f"known to later versions, not yet to this one ({__version__})"
 """What is said of a key or a value that is documented, and no mistake of the reader's."""
 
+MOST_COMPARED = 10_000
+"""How many names are compared at most, all in all, to find the nearest of those that are known."""
+
+MOST_KEPT = 1_000
+"""How many faults of one document are kept: whoever collects them reads no further."""
+
 _SHOWN = 60  # characters of a value that stand in a message
 _TYPES = {
     bool: "boolean",
@@ -22,6 +28,8 @@ _TYPES = {
     datetime: "date-time",
     date: "date",
     time: "time",
+    list: "array",
+    dict: "table",
 }
 
 
@@ -47,13 +55,23 @@ class RefusedError(LongcaseError):
 
 
 class Faults:
-    """Collects faults, each at its path."""
+    """Collects faults, each at its path, up to MOST_KEPT."""
 
     def __init__(self) -> None:
         self.found: list[Fault] = []
 
+    @property
+    def full(self) -> bool:
+        """Whether there are so many that reading on is of no use to anybody."""
+        return len(self.found) >= MOST_KEPT
+
     def add(self, path: KeyPath, message: str) -> None:
-        self.found.append(Fault(path, message))
+        if not self.full:
+            self.found.append(Fault(path, message))
+
+    def may_compare(self, count: int) -> bool:
+        """Whether the nearest of `count` names may be looked for once more, after all the faults so far."""
+        return len(self.found) * count < MOST_COMPARED
 
     @contextmanager
     def under(self, *path: str | int) -> Iterator[None]:
@@ -61,7 +79,8 @@ class Faults:
         try:
             yield
         except RefusedError as refused:
-            self.found += [Fault((*path, *fault.path), fault.message) for fault in refused.faults]
+            for fault in refused.faults:
+                self.add((*path, *fault.path), fault.message)
         except LongcaseError as error:
             self.add(path, str(error))
 
@@ -77,7 +96,13 @@ def found(value: object) -> str:
         return f"an array of {len(value)}" if value else "an empty array"
     if isinstance(value, dict):
         return f"a table of {len(value)}" if value else "an empty table"
-    return f"{_TYPES.get(type(value), type(value).__name__)} {spelled(value)}"
+    return f"{_TYPES[type(value)]} {spelled(value)}"
+
+
+def type_name(value: object) -> str:
+    """The TOML type of a value, with its article."""
+    name = _TYPES[type(value)]
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def spelled(value: object) -> str:
@@ -94,10 +119,10 @@ def spelled(value: object) -> str:
 def quoted(text: str) -> str:
     """A string in double quotes, shortened where it is long."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{printable(escaped)}"'
+    return f'"{excerpt(escaped)}"'
 
 
-def printable(text: str) -> str:
+def excerpt(text: str) -> str:
     """A text for a message: shortened where it is long, and with nothing that moves a terminal's cursor."""
     short = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
     return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in short)

@@ -2,19 +2,21 @@
 
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from msgspec import Struct
 
 from longcase.domain.pipeline import Dependency, Passing
 from longcase.domain.schedule import Cron, Schedule
-from longcase.texts.faults import NOT_YET, Fault, Faults, RefusedError, found
+from longcase.texts.faults import NOT_YET, Fault, Faults, RefusedError, found, quoted
 from longcase.texts.keys import Key, Section
-from longcase.texts.kinds import Choice, Text, read_each
+from longcase.texts.kinds import Choice, Kind, Text, read_each
 from longcase.texts.toml_lines import KeyPath
+from longcase.texts.variables import VariableName
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/\\]|.*\\", re.DOTALL)  # https://…, C:\…, lib\…
 _DEEPEST = 50  # levels of args and kwargs: what carries them to the task is recursive
 
 
@@ -35,32 +37,14 @@ class Timezone(Struct, frozen=True):
         return Schedule(timezone=Text('a time zone such as "Europe/Berlin"').read(value)).timezone
 
 
-class Variables(Struct, frozen=True):
-    """Environment variables: a table of strings."""
-
-    def read(self, value: object) -> dict[str, str]:
-        if not isinstance(value, dict):
-            raise RefusedError.expected('a table of strings such as { REGION = "eu" }', value)
-        faults = Faults()
-        variables = {}
-        for name, item in value.items():
-            with faults.under(name):
-                _check_variable(name)
-                variables[name] = Text(may_be_empty=True).read(item)
-        faults.settle()
-        return variables
-
-
 class Target(Struct, frozen=True):
-    """A callable, by module and qualified name."""
+    """A callable, by module or file, and qualified name."""
 
     def read(self, value: object) -> str:
-        right = 'a callable as "module:qualified.name"'
+        right = 'a callable as "module:qualified.name" or "/path/to/file.py:qualified.name"'
         target = Text(right).read(value)
-        module, _, name = target.partition(":")
-        if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
-            hint = f"a file's path is {NOT_YET}: name the module, and its folder in pythonpath"
-            raise RefusedError.expected(right, value, hint if "/" in target else "")
+        if not _is_target(target):
+            raise RefusedError.expected(right, value, _mended(target))
         return target
 
 
@@ -115,15 +99,12 @@ class Edge(Struct, frozen=True):
         if not isinstance(value, str | dict):
             raise RefusedError.expected('a task\'s name, or { task = "NAME", pass = "arg" }', value)
         if isinstance(value, str):
-            return Dependency(value)
+            return Dependency(Text("a task's name").read(value))
         values = EDGE.read(value)
         if "task" not in values:
             raise RefusedError.expected('task = "NAME" in the dependency', value)
         passing = values.get("pass", Passing.ORDER)
-        if "as" in values and passing is not Passing.KWARG:
-            raise RefusedError([Fault(("as",), 'names a keyword, and needs pass = "kwarg" beside it')])
-        name = values.get("as", values["task"]) if passing is Passing.KWARG else ""
-        return Dependency(values["task"], passing, name)
+        return Dependency(values["task"], passing, _passed_name(passing, values))
 
 
 EDGE = Section(
@@ -131,13 +112,37 @@ EDGE = Section(
         Key("task", Text("a task's name"), None, "The task that is waited for."),
         Key(
             "pass",
-            Choice((Passing.ARG, Passing.KWARG), ("env", "stdin")),
+            Choice((Passing.ARG, Passing.KWARG, Passing.ENV, Passing.STDIN)),
             None,
-            "How its result is passed: arg appends it, kwarg names it. Left out: it only orders.",
+            "How its result is passed: to a callable as arg (appended) or kwarg (named), to a command as env "
+            "(a variable) or stdin (JSON). Left out: it only orders.",
         ),
-        Key("as", Parameter(), None, "The keyword of pass = kwarg. Left out: the name of the task."),
+        Key(
+            "as",
+            Text("a name"),
+            None,
+            "The keyword of pass = kwarg, the variable of pass = env. Left out: the name of the task.",
+        ),
     )
 )
+
+
+_PASSED_AS: Mapping[Passing, Kind[str]] = {Passing.KWARG: Parameter(), Passing.ENV: VariableName()}
+
+
+def _passed_name(passing: Passing, values: Mapping[str, Any]) -> str:
+    kind = _PASSED_AS.get(passing)
+    if "as" not in values:
+        return str(values["task"]) if kind else ""
+    if kind is None:
+        right = 'names a keyword or a variable, and needs pass = "kwarg" or pass = "env" beside it'
+        raise RefusedError([Fault(("as",), right)])
+    faults = Faults()
+    name = ""
+    with faults.under("as"):
+        name = kind.read(values["as"])
+    faults.settle()
+    return name
 
 
 def is_parameter(name: str) -> bool:
@@ -145,11 +150,34 @@ def is_parameter(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name)
 
 
-def _check_variable(name: str) -> None:
-    if not _VARIABLE.fullmatch(name):
-        raise RefusedError([Fault((), "not a variable's name; right are A-Z a-z 0-9 _, the first no digit")])
-    if name.startswith("LONGCASE_"):
-        raise RefusedError([Fault((), "LONGCASE_ begins what Longcase sets itself; choose another name")])
+def is_file(module: str) -> bool:
+    """Whether what stands before the `:` of a callable is a file's path, not a module's name."""
+    return module.endswith(".py")
+
+
+def _is_target(target: str) -> bool:
+    module, _, name = target.rpartition(":")
+    if not all(part.isidentifier() for part in name.split(".")):
+        return False
+    if is_file(module):
+        return not (_FOREIGN.match(module) or module.startswith("~") or PurePosixPath(module).stem == ".py")
+    return all(part.isidentifier() for part in module.split("."))
+
+
+def _mended(target: str) -> str:
+    """What is probably wrong with a callable that is none, and how to mend it."""
+    module, _, name = target.rpartition(":")
+    if _FOREIGN.match(target):
+        return "name a file of this machine by its path, with /"
+    if target.startswith("~"):
+        return "~ is not replaced: write the path in full"
+    if name.endswith(")"):
+        return "leave the parentheses out; arguments stand in args and kwargs"
+    if is_file(target):
+        return f"name the function too: {quoted(f'{target}:NAME')}"
+    if "/" in module:
+        return "a file's path ends in .py"
+    return ""
 
 
 def _check_portable(values: list[Any] | dict[str, Any]) -> None:

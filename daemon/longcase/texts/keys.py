@@ -55,21 +55,23 @@ class Section(Struct, frozen=True, dict=True):
             raise RefusedError.expected("a table", value)
         values = {}
         for name, item in value.items():
+            if faults.full:
+                break
             key = self.by_name.get(name)
             if key is None:
-                faults.add((name,), self._unknown(name))
+                faults.add((name,), self._unknown(name, hint=faults.may_compare(len(self.by_name))))
                 continue
             with faults.under(name):
                 values[name] = key.kind.read(item)
         return values
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str, *, hint: bool) -> str:
         if name in self.later:
             return f"{NOT_YET}: remove it"
         for where, keys in self.homes:
             if any(name == key.name for key in keys):
                 return f"not a known key here; it belongs {where}"
-        near = nearest(name, self.by_name)
+        near = nearest(name, self.by_name) if hint else None
         if near:
             return f"not a known key; the nearest known one is {quoted(near)}"
         return f"not a known key; known here are {', '.join(self.by_name)}"

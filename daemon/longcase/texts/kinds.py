@@ -4,6 +4,7 @@ A kind is a value: it can be asked what it takes, so that a JSON Schema and comm
 the same tables of keys.
 """
 
+import sys
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -85,6 +86,24 @@ class Whole(Struct, frozen=True):
         return value
 
 
+class Number(Struct, frozen=True):
+    """A number, with or without a point, between two bounds, both included. `maximum=None`: none."""
+
+    minimum: float
+    maximum: float | None = None
+
+    def read(self, value: object) -> float:
+        highest = sys.float_info.max if self.maximum is None else self.maximum
+        if (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or not self.minimum <= value <= highest
+        ):
+            bounds = f"from {self.minimum:g} " + ("on" if self.maximum is None else f"to {self.maximum:g}")
+            raise RefusedError.expected(f"a number {bounds}", value)
+        return float(value)
+
+
 class Duration(Struct, frozen=True):
     """A duration."""
 
@@ -164,6 +183,8 @@ def read_each(element: Kind[T_co], values: list[Any]) -> tuple[T_co, ...]:
     faults = Faults()
     read = []
     for index, value in enumerate(values):
+        if faults.full:
+            break
         with faults.under(index):
             read.append(element.read(value))
     faults.settle()

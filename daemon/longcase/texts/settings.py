@@ -8,10 +8,13 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from longcase.domain.pipeline import SecretSource
 from longcase.texts.document import Document, DocumentErrors
-from longcase.texts.faults import Fault, Faults, RefusedError
+from longcase.texts.faults import Faults, RefusedError
+from longcase.texts.job_keys import FILE_KEYS, LATER_SHARED, SHARED_KEYS, TASK_KEYS
 from longcase.texts.keys import Key, Section
 from longcase.texts.kinds import Address, Choice, Duration, ListOf, PathText, Text, Whole
+from longcase.texts.secret_kind import Secret, from_folder
 
 Security = Literal["none", "starttls", "tls"]
 
@@ -25,14 +28,6 @@ class Folders(Struct, frozen=True, kw_only=True):
     log_dir: Path
     state_dir: Path
     runtime_dir: Path
-
-
-class SecretSource(Struct, frozen=True, kw_only=True):
-    """Where a secret is read from: exactly one of the three."""
-
-    file: str = ""
-    env: str = ""
-    credential: str = ""
 
 
 class MailSettings(Struct, frozen=True, kw_only=True):
@@ -50,6 +45,7 @@ class MailSettings(Struct, frozen=True, kw_only=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything that `longcase.toml` says, with defaults filled in.
 
+    `defaults`: what `[defaults]` says for the tasks of all pipelines, by key, as job files' values are read.
     `path`: "" where no file was found. `named`: the file isn't where commands look by themselves.
     """
 
@@ -57,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_parallel: int = 8
     stop_timeout: timedelta = timedelta(seconds=30)
     mail: MailSettings = MailSettings()
+    defaults: Mapping[str, Any] = {}
     path: str = ""
     named: bool = False
 
@@ -82,41 +79,7 @@ class Sender(Struct, frozen=True):
         return "" if value == "" else Address().read(value)
 
 
-class CredentialName(Struct, frozen=True):
-    """The name of a credential that systemd hands over: a file's name, never a path."""
-
-    def read(self, value: object) -> str:
-        name = Text("a credential's name").read(value)
-        if "/" in name or name in {".", ".."}:
-            raise RefusedError.expected("a credential's name without /", value, "for a path write file = …")
-        return name
-
-
-class Secret(Struct, frozen=True):
-    """Where a secret comes from."""
-
-    def read(self, value: object) -> SecretSource:
-        right = '{ file = "…" }, { env = "…" } or { credential = "…" }'
-        if isinstance(value, str):  # perhaps the secret itself: it is not repeated
-            raise RefusedError(
-                [Fault((), f"expected {right}, found a string; no secret stands in this file")]
-            )
-        if not isinstance(value, dict):
-            raise RefusedError.expected(right, value)
-        values = SECRET.read(value)
-        if len(values) != 1:
-            raise RefusedError.expected(f"exactly one of {right}", value)
-        return SecretSource(**values)
-
-
 _FOLDER = PathText("a folder")
-SECRET = Section(
-    (
-        Key("file", PathText("a file's path"), None, "A file that holds the secret and nothing else."),
-        Key("env", Text("a variable's name"), None, "An environment variable of the daemon."),
-        Key("credential", CredentialName(), None, "A credential of the systemd unit (LoadCredential=)."),
-    )
-)
 MAIL_KEYS = (
     Key("server", Server(), "localhost:25", "The mail server, HOST:PORT."),
     Key("security", Choice(("none", "starttls", "tls")), "none", "How the connection is encrypted."),
@@ -141,12 +104,25 @@ DAEMON_KEYS = (
 _HOMES = (
     ("at the top of the file, before the first [table]", DAEMON_KEYS),
     ("in [mail]", MAIL_KEYS),
+    ("in [defaults]", SHARED_KEYS),
+    ("in [tasks.NAME] of a job file", TASK_KEYS),
+    ("at the top of a job file", FILE_KEYS),
 )
 MAIL = Section(MAIL_KEYS, _HOMES)
+DEFAULTS = Section(SHARED_KEYS, _HOMES, LATER_SHARED | {"user"})
 DAEMON = Section(
-    (*DAEMON_KEYS, Key("mail", MAIL, {}, "The mail server, and who is told.")),
+    (
+        *DAEMON_KEYS,
+        Key("mail", MAIL, {}, "The mail server, and who is told."),
+        Key(
+            "defaults",
+            DEFAULTS,
+            {},
+            "What holds for every task of every pipeline that doesn't say otherwise.",
+        ),
+    ),
     _HOMES,
-    frozenset({"listen", "resources", "retention", "defaults"}),
+    frozenset({"listen", "resources", "retention"}),
 )
 
 
@@ -167,6 +143,7 @@ def read_settings(source: str | bytes, *, path: str, folders: Folders) -> Settin
         max_parallel=values["max_parallel"],
         stop_timeout=values["stop_timeout"],
         mail=_mail({**MAIL.defaults, **values["mail"]}, base),
+        defaults=values["defaults"],
         path=path,
     )
 
@@ -182,15 +159,12 @@ def _folders(said: Mapping[str, Any], base: Path, default: Folders) -> Folders:
 
 def _mail(values: Mapping[str, Any], base: Path) -> MailSettings:
     host, port = values["server"]
-    password: SecretSource = values["password"]
-    if password.file:
-        password = SecretSource(file=str(base / password.file))
     return MailSettings(
         host=host,
         port=port,
         security=values["security"],
         username=values["username"],
-        password=password,
+        password=from_folder(values["password"], base),
         sender=values["sender"],
         operator=values["operator"],
     )

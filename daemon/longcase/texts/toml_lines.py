@@ -2,10 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 KeyPath = tuple[str | int, ...]
 """Where a value lies in a document: keys of tables and indexes of arrays, from the top down."""
+
+LONGEST_KEY = 100
+"""Parts that a dotted key may have: no known one has more than three."""
 
 _TOKEN = re.compile(
     r'''
@@ -13,8 +16,8 @@ _TOKEN = re.compile(
     | (?P<comment> \#[^\n]* )
     | (?P<text> """ [^"\\]* (?: (?: \\. | "{1,2}(?!") ) [^"\\]* )* "{3,5}
               | \'\'\' [^\']* (?: \'{1,2}(?!\') [^\']* )* \'{3,5}
-              | " [^"\\\n]* (?: \\. [^"\\\n]* )* "
-              | ' [^'\n]* '
+              | "(?!"") [^"\\\n]* (?: \\. [^"\\\n]* )* "
+              | \'(?!\'\') [^'\n]* '
               | [^\s"'\#\[\]{},=.]+ )
     | (?P<stray> ["'] )
     | (?P<equals> = )
@@ -24,16 +27,24 @@ _TOKEN = re.compile(
     ''',
     re.DOTALL | re.VERBOSE,
 )
+_PART = r"""(?: [^\s"'\#\[\]{},=.]+ | " (?: [^"\\\n] | \\. )* " | ' [^'\n]* ' )"""
+_KEY = rf"{_PART} (?: [ \t]* \. [ \t]* {_PART} )*"
+_HEAD = re.compile(
+    rf"[ \t]* ( \[{{1,2}} [ \t]* {_KEY} [ \t]* \]{{0,2}} | {_KEY} (?= [ \t]* = ) )", re.VERBOSE
+)
 
 
-def locate(text: str) -> dict[KeyPath, int]:
+def locate(text: str, wanted: Collection[KeyPath] = ()) -> dict[KeyPath, int]:
     """The line, from 1, on which each key and each array element of `text` first stands.
 
     `text` must be TOML that tomllib accepts. One pass without recursion: 3,600 lines take about 20 ms.
+    It ends where all that is `wanted` is found; nothing wanted in particular: at the end of the text.
     """
-    walk = _Walk()
+    walk = _Walk(wanted)
     for match in _TOKEN.finditer(text):
         walk.take(match.lastgroup or "", match[0])
+        if wanted and not walk.missing:
+            break
     return walk.lines
 
 
@@ -43,6 +54,23 @@ def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
         if path[:end] in lines:
             return lines[path[:end]]
     return 1
+
+
+def head(text: str, line: int) -> str:
+    """The key, or the [header], that begins the statement of which `line` is a part, as it is written.
+
+    `text` must be TOML up to there. Never any part of a value; "" where there is no key.
+    """
+    start, at, depth = 0, 1, 0
+    for match in _TOKEN.finditer(text):
+        if at >= line or match.lastgroup == "stray":
+            break
+        at += match[0].count("\n")
+        depth += (match.lastgroup == "opening") - (match.lastgroup == "closing")
+        if match.lastgroup == "newline" and not depth:
+            start = match.end()
+    found = _HEAD.match(text, start)
+    return found[1] if found else ""
 
 
 def unclosed(text: str) -> int | None:
@@ -60,11 +88,50 @@ def unclosed(text: str) -> int | None:
     return brackets[0] if brackets else None
 
 
+def deepest(text: str) -> int:
+    """The line of the innermost of all brackets, in a text that need not be TOML."""
+    line, depth, most, place = 1, 0, 0, 1
+    for match in _TOKEN.finditer(text):
+        depth += (match.lastgroup == "opening") - (match.lastgroup == "closing")
+        if depth > most:
+            most, place = depth, line
+        line += match[0].count("\n")
+    return place
+
+
+def longest_number(text: str) -> int:
+    """The line of the decimal number with the most digits, in a text that need not be TOML."""
+    line, most, place = 1, 0, 1
+    for match in _TOKEN.finditer(text):
+        word = match[0].lstrip("+-").replace("_", "")
+        if word.isdecimal() and len(word) > most:
+            most, place = len(word), line
+        line += match[0].count("\n")
+    return place
+
+
+def overlong_key(text: str) -> int | None:
+    """The line of the first key of more than LONGEST_KEY parts, in a text that need not be TOML.
+
+    tomllib takes time and memory for a key that grow with the square of its parts.
+    """
+    line, parts, end = 1, 0, 0
+    for match in _TOKEN.finditer(text) if text.count(".") >= LONGEST_KEY else ():
+        goes_on = match.lastgroup == "text" and text[end : match.start()].strip() == "."
+        parts = parts + 1 if goes_on else 1
+        if parts > LONGEST_KEY:
+            return line
+        line += match[0].count("\n")
+        end = match.end()
+    return None
+
+
 class _Walk:
     """Reads tokens as they come. What tomllib has checked isn't checked again."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Collection[KeyPath]) -> None:
         self.lines: dict[KeyPath, int] = {}
+        self.missing = set(wanted)
         self._line = 1
         self._expects = "key"  # or "header", "value"
         self._parts: list[str] = []  # of the key or header that is being read
@@ -158,11 +225,12 @@ class _Walk:
 
     def _mark(self, path: KeyPath) -> None:
         self.lines.setdefault(path, self._line)
+        self.missing.discard(path)
 
 
 def _unquote(key: str) -> str:
-    if key[0] == "'":
+    if key[0] not in "\"'":
+        return key
+    if key[0] == "'" or "\\" not in key:
         return key[1:-1]
-    if key[0] == '"':
-        return str(tomllib.loads(f"key = {key}")["key"])
-    return key
+    return str(tomllib.loads(f"key = {key}")["key"])
