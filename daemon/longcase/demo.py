@@ -22,6 +22,7 @@ from longcase.service import opened
 from longcase.shipped import shipped
 from longcase.texts.settings import Folders, Settings, read_settings
 
+_EXAMPLES = ("fails-on-purpose", "package-report")
 _EVERY = 10  # seconds between two runs of an example
 _FIRST = 2  # seconds until the first one
 _APART = 5  # seconds between the first runs of two examples
@@ -52,12 +53,12 @@ class DemoFolder:
         return structs.replace(read_settings(text, path=str(self._file), folders=self._folders), named=True)
 
     def fill(self, mail_port: int, now: datetime) -> None:
-        """Write the settings, and the examples with a schedule of every few seconds. Raises OSError."""
+        """Write the settings, and two examples with a schedule of every few seconds. Raises OSError."""
         self._file.write_text(self._text(mail_port))
         for folder in (self._folders.runtime_dir, self.mail, self._work):
             folder.mkdir(parents=True, exist_ok=True)
-        for number, example in enumerate(sorted(shipped("examples").iterdir())):
-            self._add(example, now + timedelta(seconds=_FIRST + number * _APART))
+        for number, example in enumerate(_EXAMPLES):
+            self._add(shipped("examples") / example, now + timedelta(seconds=_FIRST + number * _APART))
 
     def _is_marked(self) -> bool:
         try:

@@ -127,7 +127,7 @@ def test_check_says_who_is_mailed_or_that_nobody_is(home, tmp_path):
     assert "mails  nobody: set [mail] to here, or operator in longcase.toml" in home.run("check").stdout
     other = Home(tmp_path / "other", mail_port=25)
     other.job("etl", JOB)
-    assert "mails  op@example.com" in other.run("check").stdout
+    assert "mails  failure, recovery → op@example.com" in other.run("check").stdout
 
 
 def test_check_of_a_file_that_is_not_there(home):

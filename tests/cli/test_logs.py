@@ -26,7 +26,9 @@ def test_logs_are_read_across_rotated_files_oldest_first(home):
     assert any(line.startswith("b ") and line.endswith(" out from b") for line in both)
     run = home.json("history")[0]["run"]
     assert home.run("logs", "etl/b", "--run", run).stdout.count("\n") == 3
-    assert home.run("logs", "etl/b", "--run", "etl@20200101T000000Z").stdout == ""
+    unknown = home.run("logs", "etl/b", "--run", "etl@20200101T000000Z")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "there is no run 'etl@20200101T000000Z'" in unknown.stderr
     assert home.run("logs", "etl/b", "--since", "1h").stdout.count("\n") == 3
     assert {line["task"] for line in home.json("logs", "etl")} == {"a", "b"}
 

@@ -6,7 +6,7 @@ from itertools import islice
 import click
 
 from longcase.cli.output import COLOURS, json_option, print_json, print_table, when
-from longcase.cli.workspace import USAGE, Workspace, fail, pass_workspace
+from longcase.cli.workspace import USAGE, Workspace, fail, no_such_run, pass_workspace
 from longcase.domain.outcome import FAILURES, RunState
 from longcase.texts.record import IndexLine, RunRecord, TaskRecord
 from longcase.texts.words import VERBS, duration
@@ -59,7 +59,7 @@ def show_command(workspace: Workspace, run: str, *, as_json: bool) -> None:
     """Show all that is known of a run (an id, as `history` prints it)."""
     record = workspace.history.record(run)
     if record is None:
-        fail(f"there is no run {run!r}; `longcase history` lists those that there are", USAGE)
+        no_such_run(run)
     if as_json:
         print_json(record)
     else:
@@ -70,7 +70,10 @@ def _print(record: RunRecord) -> None:
     click.echo(f"{record.run} {click.style(record.state.value, fg=COLOURS.get(record.state))}")
     click.echo(f"  instant  {when(record.instant)}   trigger {record.trigger}")
     click.echo(f"  started  {when(record.started)}")
-    click.echo(f"  ended    {when(record.ended)}\n")
+    click.echo(f"  ended    {when(record.ended)}")
+    for name, value in record.params.items():
+        click.echo(f"  param    {name}={value}")
+    click.echo()
     rows = [(name, task.state.value, _took(task), _why(task)) for name, task in record.tasks.items()]
     print_table(("TASK", "STATE", "TOOK", ""), rows)
     for name, task in record.tasks.items():
@@ -83,7 +86,8 @@ def _print_failure(name: str, task: TaskRecord) -> None:
     click.secho(f"\n{name} {VERBS[task.state]}", bold=True)
     if len(task.attempts) > 1:
         for attempt in task.attempts:
-            click.echo(f"  attempt {attempt.number}: {attempt.exception or attempt.reason}")
+            why = attempt.exception or attempt.reason or attempt.state.value
+            click.echo(f"  attempt {attempt.number}: {why}")
     click.echo((task.traceback or task.exception or task.reason or "").rstrip())
     click.echo(f"its log: {task.log}")
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from longcase.cli.output import json_option, print_json
-from longcase.cli.workspace import USAGE, Workspace, fail, pass_workspace
+from longcase.cli.workspace import USAGE, Workspace, fail, no_such_run, pass_workspace
 from longcase.domain.errors import LongcaseError
 from longcase.domain.pipeline import is_name
 from longcase.edge.task_logs import LogLine, TaskLog, tasks_with_logs
@@ -90,7 +90,9 @@ def logs_command(
     elif follow:
         _follow(new_lines, names="/" not in target, whole=bool(run or since))
     elif logs:
-        _print(new_lines(), names=len(logs) > 1)
+        shown = _print(new_lines(), names=len(logs) > 1)
+        if run and not shown and workspace.history.record(run) is None:
+            no_such_run(run)
     else:
         click.echo(f"No log of {target} yet.", err=True)
 
@@ -116,6 +118,10 @@ def _allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _print(lines: Iterable[LogLine], *, names: bool) -> None:
+def _print(lines: Iterable[LogLine], *, names: bool) -> int:
+    """How many there were."""
+    count = 0
     for line in lines:
+        count += 1
         click.echo(f"{click.style(line.task, fg='cyan')} {line.text}" if names else line.text)
+    return count

@@ -1,6 +1,7 @@
 """`run`: a pipeline by hand."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -24,9 +25,12 @@ _MAIL_WAIT = 30.0  # seconds that a run waits for its mail to go
 @click.command("run")
 @click.argument("pipeline")
 @click.option("--local", is_flag=True, help="Run it here and now, without a daemon.")
+@click.option("--param", "given", multiple=True, metavar="NAME=VALUE", help="A parameter of the run.")
 @json_option
 @click.pass_obj
-def run_command(config: str | None, pipeline: str, *, local: bool, as_json: bool) -> None:
+def run_command(
+    config: str | None, pipeline: str, *, local: bool, given: tuple[str, ...], as_json: bool
+) -> None:
     """Run PIPELINE now, to its end: its name, or the path of a job file (NAME.toml).
 
     Exit code 0 where it succeeded, 1 where it did not.
@@ -40,8 +44,9 @@ def run_command(config: str | None, pipeline: str, *, local: bool, as_json: bool
     workspace = Workspace(config)
     with workspace.errors():
         definition = _definition(workspace, pipeline)
+        params = _params(definition, given)
         tell = _silent if as_json else narrator()
-        record = asyncio.run(_run(workspace.settings, definition, tell=tell))
+        record = asyncio.run(_run(workspace.settings, definition, params, tell=tell))
     if as_json:
         say(to_json(record))
     sys.exit(0 if record.state is RunState.SUCCEEDED else 1)
@@ -53,13 +58,27 @@ def _definition(workspace: Workspace, name: str) -> Pipeline:
     if not name.endswith(".toml"):
         return workspace.pipeline(name)
     path = Path(name).absolute()
-    change = read(path.stem, path, machine_timezone())
+    change = read(path.stem, path, machine_timezone(), workspace.settings.defaults)
     if isinstance(change, Bad):
         fail("the job file is refused\n" + "\n".join(change.errors), USAGE if not path.exists() else 1)
     return change.pipeline
 
 
-async def _run(settings: Settings, pipeline: Pipeline, *, tell: Tell) -> RunRecord:
+def _params(pipeline: Pipeline, given: tuple[str, ...]) -> dict[str, str]:
+    """Ends the command where the pipeline has no such parameter."""
+    params = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            fail(f"--param {text}: expected NAME=VALUE", USAGE)
+        if name not in pipeline.params:
+            known = ", ".join(pipeline.params) or "none: it has no params in its job file"
+            fail(f"--param {text}: {pipeline.name} has no parameter {name!r}; known are {known}", USAGE)
+        params[name] = value
+    return params
+
+
+async def _run(settings: Settings, pipeline: Pipeline, params: Mapping[str, str], *, tell: Tell) -> RunRecord:
     from longcase.service import opened
 
     mails = 0
@@ -71,11 +90,12 @@ async def _run(settings: Settings, pipeline: Pipeline, *, tell: Tell) -> RunReco
 
     async with opened(settings, counting, inherit_env=True) as service:
         service.stop_on_signals()
-        record = await service.run_once(pipeline, f"hand ({user_name()})")
+        record = await service.run_once(pipeline, f"hand ({user_name()})", params)
         # What an earlier run left in the outbox is not this one's to wait for.
         waiting = await service.deliver_mail(_MAIL_WAIT) if mails else 0
     if waiting:
-        say(f"longcase: {number(waiting, 'mail')} could not be sent yet, and waits in the outbox", err=True)
+        mails_wait = f"{number(waiting, 'mail')} could not be sent yet"
+        say(f"longcase: {mails_wait}: in the outbox until the daemon, or the next run, sends it", err=True)
     return record
 
 

@@ -34,6 +34,11 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def no_such_run(run: str) -> NoReturn:
+    """End the command: the history knows no run of that id."""
+    fail(f"there is no run {run!r}; `longcase history` lists those that there are", USAGE)
+
+
 class Workspace:
     """The folders that the settings name, read when they are asked for."""
 
@@ -81,7 +86,9 @@ class Workspace:
         from longcase.edge.jobs_folder import JobsFolder
 
         try:
-            return JobsFolder(self.settings.folders.jobs_dir, machine_timezone()).read_all()
+            return JobsFolder(
+                self.settings.folders.jobs_dir, machine_timezone(), self.settings.defaults
+            ).read_all()
         except FileNotFoundError:
             return []
 
@@ -153,6 +160,6 @@ def user_name() -> str:
     import getpass
 
     try:
-        return getpass.getuser()
+        return getpass.getuser().encode(errors="replace").decode()
     except (KeyError, OSError):  # OSError from Python 3.13 on
         return str(os.getuid())
