@@ -1,5 +1,8 @@
 """The examples, as they are shipped, run by hand."""
 
+import hmac
+import json
+import re
 import shutil
 
 import pytest
@@ -33,6 +36,24 @@ def test_an_example_ends_as_it_says(home, tmp_path, name):
         assert set(states.values()) == {"succeeded"}
 
 
+def test_log_digest_publishes_what_its_tasks_handed_on_and_shows_its_key_nowhere(home, tmp_path):
+    folder = shutil.copytree(shipped("examples") / "log-digest", tmp_path / "log-digest")
+    key = "the key of this test"
+    (folder / "sample-key").write_text(f"{key}\n")
+    assert home.run("run", "--local", folder / "log-digest.toml").returncode == 0
+    digest = json.loads((folder / "digest.json").read_text())
+    content = json.dumps(digest["messages"], sort_keys=True).encode()
+    assert digest["hmac_sha256"] == hmac.digest(key.encode(), content, "sha256").hex()
+    counts = [message["count"] for message in digest["messages"]]
+    assert len(counts) <= 5
+    assert counts == sorted(counts, reverse=True)
+    said = re.search(r" out digested (\d+) lines into ", home.task_log("log-digest", "publish"))
+    assert sum(counts) <= int(said[1]) <= 200
+    assert [
+        path for path in home.root.rglob("*") if path.is_file() and key.encode() in path.read_bytes()
+    ] == []
+
+
 def test_a_failure_by_hand_is_mailed_before_the_command_ends(tmp_path):
     from smtp_server import SmtpServer
 
@@ -50,7 +71,7 @@ def test_a_mail_server_that_refuses_does_not_fail_the_run_and_the_mail_waits(tmp
     home.job("etl", '[tasks.a]\nrun = "exit 7"\n[tasks.b]\nrun = "true"\n')
     done = home.run("run", "--local", "etl")
     assert done.returncode == 1
-    assert "1 mail could not be sent yet, and waits in the outbox" in done.stderr
+    assert "1 mail could not be sent yet: in the outbox until the daemon" in done.stderr
     assert len(list((home.state / "outbox").glob("*.eml"))) == 1
     (run,) = home.json("history")
     assert home.json("show", run["run"])["tasks"]["b"]["state"] == "succeeded"

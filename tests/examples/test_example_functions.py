@@ -197,7 +197,7 @@ def test_every_callable_of_an_example_exists(path, monkeypatch):
     for task in tomllib.loads(path.read_text())["tasks"].values():
         if "call" in task:
             module, _, name = task["call"].partition(":")
-            assert callable(getattr(importlib.import_module(module), name))
+            assert callable(getattr(importlib.import_module(module.removesuffix(".py")), name))
 
 
 def test_examples_can_lie_in_one_folder():

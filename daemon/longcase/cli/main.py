@@ -16,8 +16,10 @@ COMMANDS: Final = {
     "history": ("history", "Show the latest runs, newest first."),
     "list": ("listing", "List the pipelines, with their last and next run."),
     "logs": ("logs", "Show the logs of a pipeline's tasks."),
+    "new": ("new", "Write a job file for a new pipeline."),
     "next": ("listing", "Show what will run when."),
     "run": ("run", "Run a pipeline now, by hand."),
+    "schema": ("schema", "Print the JSON Schema of job files, for editors."),
     "serve": ("serve", "Run the daemon."),
     "show": ("history", "Show all that is known of a run."),
 }
