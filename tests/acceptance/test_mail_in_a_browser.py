@@ -1,4 +1,4 @@
-"""The failure mail in a real browser: no wider than a phone, and nothing is loaded from anywhere."""
+"""The mails in a real browser: no wider than a phone, and nothing is loaded from anywhere."""
 
 import re
 import shutil
@@ -9,6 +9,8 @@ import pytest
 
 from home import Home
 from longcase.shipped import shipped
+from longcase.texts.log_entry import LogEntry, compose_log_entry
+from longcase.texts.task_failure import TaskFailure, compose_task_failure
 from needs import need
 from smtp_server import SmtpServer
 
@@ -35,6 +37,18 @@ def mail(tmp_path_factory):
         home.run("run", "--local", folder / "fails-on-purpose.toml")
         (letter,) = server.mails
     return letter.message.get_body(("html",)).get_content()
+
+
+LONG = "x" * 300
+TASK_FAILURE = compose_task_failure(
+    TaskFailure(
+        task=LONG, function=LONG, args=(LONG, "1"), kwargs={LONG: LONG}, exception=LONG, traceback=LONG,
+        blocked=((LONG, LONG), ("save", LONG)), host=LONG,
+    )
+).html  # fmt: skip
+LOG_ENTRY = compose_log_entry(
+    LogEntry(level="ERROR", logger=LONG, message=LONG, text=f"{LONG}\n" * 20, place=LONG, host=LONG)
+).html
 
 
 def measured(page, tmp_path, width):
@@ -76,6 +90,16 @@ def test_no_part_of_the_mail_is_wider_than_its_window(mail, tmp_path, width):
     assert height > 800
 
 
+@pytest.mark.parametrize("width", [375, 900])
+@pytest.mark.parametrize("mail", [TASK_FAILURE, LOG_ENTRY], ids=["task failure", "log entry"])
+def test_no_part_of_the_library_s_mails_is_wider_than_its_window(mail, tmp_path, width):
+    """With nothing but words that have no place to break at."""
+    scroll, beyond, height = measured(mail, tmp_path, width)
+    assert scroll <= width
+    assert beyond == 0
+    assert height > 800
+
+
 def test_a_page_that_is_too_wide_is_found_out(tmp_path):
     """The measurement itself can fail."""
     scroll, beyond, _ = measured("<div style='width:2000px'>x</div>", tmp_path, 375)
@@ -83,5 +107,8 @@ def test_a_page_that_is_too_wide_is_found_out(tmp_path):
     assert beyond == 1
 
 
-def test_the_mail_loads_nothing_and_runs_nothing(mail):
-    assert not re.search(r"<(script|img|link|iframe|object|embed|form)\b|\bsrc=|url\(|@import|\bon\w+=", mail)
+def test_the_mails_load_nothing_and_run_nothing(mail):
+    for page in (mail, TASK_FAILURE, LOG_ENTRY):
+        assert not re.search(
+            r"<(script|img|link|iframe|object|embed|form)\b|\bsrc=|url\(|@import|\bon\w+=", page
+        )
