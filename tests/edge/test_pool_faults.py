@@ -95,17 +95,19 @@ async def test_an_interpreter_that_does_not_get_ready_is_killed(harness, tmp_pat
 async def test_a_worker_that_is_killed_fails_its_own_task_and_what_it_left_is_ended(harness):
     other = harness.start(Call("pool_tasks:sleep", (0.5,)), name="other")
     foreign = await asyncio.create_subprocess_exec("sleep", "1000")
-    attempt = harness.start(Call("pool_tasks:kill_my_worker"), kill_grace=0.3)
-    outcome = await harness.outcome(attempt)
-    assert (outcome.state, outcome.signal) == (TaskState.KILLED, "SIGKILL")
-    assert outcome.reason == "its worker was killed by SIGKILL"
-    assert harness.said("---")[-1] == "killed: its worker was killed by SIGKILL"
-    assert not any(
-        process.name == "sleep" for process in tree.below(os.getpid()) if process.pid != foreign.pid
-    )
-    assert foreign.returncode is None
-    foreign.kill()
-    await foreign.wait()
+    try:
+        before = {process.pid for process in tree.below(os.getpid())}  # other tests leave their dead here
+        attempt = harness.start(Call("pool_tasks:kill_my_worker"), kill_grace=0.3)
+        outcome = await harness.outcome(attempt)
+        assert (outcome.state, outcome.signal) == (TaskState.KILLED, "SIGKILL")
+        assert outcome.reason == "its worker was killed by SIGKILL"
+        assert harness.said("---")[-1] == "killed: its worker was killed by SIGKILL"
+        left = [process for process in tree.below(os.getpid()) if process.pid not in before]
+        assert not any(process.name == "sleep" for process in left)
+        assert foreign.returncode is None
+    finally:
+        foreign.kill()
+        await foreign.wait()
     assert (await harness.outcome(other)).state is TaskState.SUCCEEDED
 
 
